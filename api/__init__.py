@@ -1,0 +1,1 @@
+"""The HTTP front end: requests in, jobs out.  Never imports torch."""

@@ -1,0 +1,61 @@
+"""The application: ``uvicorn --factory api.app:create_app``."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import CapacityLimiter
+from celery import Celery
+from fastapi import FastAPI
+
+from api.errors import add_error_handlers
+from api.middleware import DefaultHeaders, SubPath
+from api.openapi import DocumentedAPI
+from api.routes import jobs, submission, system
+from api.settings import ApiSettings
+from jobs.protocol import Store
+from jobs.queue import make_celery
+from jobs.store import RedisStore
+
+
+def create_app(
+    settings: ApiSettings | None = None, store: Store | None = None, celery: Celery | None = None
+) -> FastAPI:
+    """The HTTP front end.
+
+    Args:
+        settings: by default from the environment.
+        store: where jobs are kept; by default the Redis of the settings.  The application closes what it made itself.
+        celery: the way to the workers; by default through the Redis of the settings.
+    """
+    settings = settings or ApiSettings()
+    own_store = None if store else RedisStore.connect(settings.redis_url, settings)
+    own_celery = None if celery else make_celery(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if own_store:
+            own_store.close()
+        if own_celery:
+            own_celery.close()
+
+    app = DocumentedAPI(
+        title="NST Server",
+        summary="Paints images in the style of others.",
+        description="Send a job with `POST /jobs`, ask for it with `GET /jobs/{id}` until it is finished, and fetch "
+        "`GET /jobs/{id}/result`. The `urls` of a job are relative to the root of this API.",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.store = store or own_store
+    app.state.celery = celery or own_celery
+    app.state.decoders = CapacityLimiter(settings.decoders)
+    add_error_handlers(app)
+    app.add_middleware(DefaultHeaders)
+    if settings.root_path:  # else the server may know one
+        app.add_middleware(SubPath, root_path=settings.root_path)
+    app.include_router(submission.make_router(settings))
+    app.include_router(jobs.router)
+    app.include_router(system.router)
+    return app

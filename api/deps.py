@@ -1,0 +1,52 @@
+"""What the endpoints are given."""
+
+import re
+from typing import Annotated
+
+from anyio import CapacityLimiter
+from celery import Celery
+from fastapi import Depends, Path, Request
+
+from api.settings import ApiSettings
+from jobs.errors import UnknownJob
+from jobs.protocol import Store
+
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+
+
+def get_settings(request: Request) -> ApiSettings:
+    """The settings that the application was made with."""
+    settings: ApiSettings = request.app.state.settings
+    return settings
+
+
+def get_store(request: Request) -> Store:
+    """Where the jobs are."""
+    store: Store = request.app.state.store
+    return store
+
+
+def get_celery(request: Request) -> Celery:
+    """The way to the workers."""
+    celery: Celery = request.app.state.celery
+    return celery
+
+
+def get_decoders(request: Request) -> CapacityLimiter:
+    """What limits how many images are decoded at the same time."""
+    decoders: CapacityLimiter = request.app.state.decoders
+    return decoders
+
+
+def checked_id(job_id: Annotated[str, Path(description="The job's id.")]) -> str:
+    """A job's id from the path; one that cannot be is as unknown as one that is not."""
+    if not _ULID.fullmatch(job_id):
+        raise UnknownJob
+    return job_id
+
+
+SettingsDep = Annotated[ApiSettings, Depends(get_settings)]
+StoreDep = Annotated[Store, Depends(get_store)]
+CeleryDep = Annotated[Celery, Depends(get_celery)]
+DecodersDep = Annotated[CapacityLimiter, Depends(get_decoders)]
+JobId = Annotated[str, Depends(checked_id)]

@@ -1,0 +1,142 @@
+"""What goes wrong, as RFC 9457 problem documents.
+
+A problem has a stable ``code`` for programs beside the ``detail`` for people, and shows neither a trace nor a path.
+"""
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from jobs.errors import ExpiredJob, JobNotFinished, JobsError, StoreUnavailable, UnknownJob
+
+MEDIA_TYPE = "application/problem+json"
+
+#: Seconds after which a client may try again what Redis could not serve.
+RETRY_AFTER = "5"
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    pointer: str = Field(description="The field, as a JSON pointer in a fragment.", examples=["#/size"])
+    detail: str = Field(description="What is wrong, for people.")
+
+
+class ProblemDocument(BaseModel):
+    """Why a request was not served (RFC 9457)."""
+
+    type: str = Field(default="about:blank", description="Always about:blank; `code` tells problems apart.")
+    title: str = Field(description="The phrase of the HTTP status.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What happened, for people.")
+    instance: str = Field(description="The path that was asked for.")
+    code: str = Field(description="Stable, for programs.", examples=["invalid_options"])
+    errors: list[FieldError] | None = Field(default=None, description="The fields that were refused, if it is that.")
+
+
+class Problem(Exception):
+    """A request cannot be served.
+
+    Args:
+        status: of the answer.
+        code: stable, for programs.
+        detail: for people.
+        errors: (field, detail) for each field that was refused.
+        headers: of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: list[tuple[str, str]] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers
+
+    def response(self, request: Request) -> JSONResponse:
+        """The problem as an answer to a request."""
+        document = ProblemDocument(
+            title=HTTPStatus(self.status).phrase,
+            status=self.status,
+            detail=self.detail,
+            instance=request.url.path,
+            code=self.code,
+            errors=[FieldError(pointer=_pointer(name), detail=text) for name, text in self.errors]
+            if self.errors
+            else None,
+        )
+        content = document.model_dump(exclude_none=True)
+        return JSONResponse(content, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def invalid_fields(errors: list[tuple[str, str]], code: str = "invalid_options") -> Problem:
+    """422 for fields with values that cannot be taken."""
+    detail = "; ".join(f"{name}: {text}" for name, text in errors[:3])
+    return Problem(422, code, detail + ("; ..." if len(errors) > 3 else ""), errors=errors)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of an endpoint that may answer with problems of these statuses, for the OpenAPI document."""
+    return {status: {"model": ProblemDocument, "description": HTTPStatus(status).phrase} for status in statuses}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Make everything that goes wrong in an application a problem document."""
+
+    @app.exception_handler(Problem)
+    def problem(request: Request, error: Problem) -> JSONResponse:
+        return error.response(request)
+
+    @app.exception_handler(UnknownJob)
+    @app.exception_handler(ExpiredJob)
+    @app.exception_handler(JobNotFinished)
+    @app.exception_handler(StoreUnavailable)
+    def jobs_error(request: Request, error: JobsError) -> JSONResponse:
+        status = _JOBS_STATUSES[type(error)]
+        headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
+        return Problem(status, error.code, str(error), headers=headers).response(request)
+
+    @app.exception_handler(HTTPException)
+    def http_exception(request: Request, error: HTTPException) -> JSONResponse:
+        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+        headers = dict(error.headers) if error.headers else None
+        return Problem(error.status_code, code, str(error.detail), headers=headers).response(request)
+
+    @app.exception_handler(RequestValidationError)
+    def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [(str(item["loc"][-1]), str(item["msg"])) for item in error.errors()]
+        return invalid_fields(errors, "invalid_query").response(request)
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> JSONResponse:
+        # Starlette raises the error again after this answer, and the server logs it with its trace.
+        return Problem(500, "internal", _INTERNAL).response(request)
+
+
+_INTERNAL = "Something went wrong here; it was logged."
+
+_JOBS_STATUSES: dict[type[JobsError], int] = {
+    UnknownJob: 404,
+    ExpiredJob: 410,
+    JobNotFinished: 409,
+    StoreUnavailable: 503,
+}
+
+
+def _pointer(name: str) -> str:
+    """RFC 6901, in the fragment of a URI; names that clients made up are cut short."""
+    return "#/" + quote(name[:100].replace("~", "~0").replace("/", "~1"), safe="~$&'()*+,;=:@!")

@@ -1,0 +1,107 @@
+"""The body of a multipart request, read within limits.
+
+The limits hold while the body is read, so that a client cannot make the server keep more than they allow, whether or
+not it tells the length beforehand.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from api.errors import Problem
+from api.settings import ApiSettings
+
+#: Parts of a body at most: more than there are fields, for lists that are repeated.
+MAX_FILES = 8
+MAX_FIELDS = 200
+
+#: Bytes of a field that is not a file.
+MAX_FIELD_BYTES = 65_536
+
+
+@asynccontextmanager
+async def multipart_form(request: Request, settings: ApiSettings) -> AsyncIterator[FormData]:
+    """The fields and files of a request; the files are closed afterwards.
+
+    Raises:
+        Problem: 400 the body is broken off or not multipart, 413 it or one of its files is larger than the settings
+            allow, 415 it is of another type.
+    """
+    media_type, parameters = parse_options_header(request.headers.get("content-type"))
+    if media_type != b"multipart/form-data":
+        raise Problem(415, "unsupported_media_type", "Send the job as multipart/form-data.")
+    if parameters.get(b"charset", b"utf-8").lower() != b"utf-8":
+        raise Problem(415, "unsupported_media_type", "Send the fields in UTF-8.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and declared.isascii() and int(declared[:20]) > settings.max_request_bytes:
+        raise _body_too_large(settings)
+    parser = _LimitedParser(request, settings)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise _malformed(error.message) from None
+    except ClientDisconnect:
+        raise _malformed("The client went away.") from None
+    try:
+        if not parser.complete:
+            raise _malformed("The body is broken off.")
+        yield form
+    finally:
+        await form.close()
+
+
+class _LimitedParser(MultiPartParser):
+    """Starlette's parser, with a limit for each file and a mark for the end of the last part."""
+
+    def __init__(self, request: Request, settings: ApiSettings) -> None:
+        super().__init__(
+            request.headers,
+            _limited(request, settings),
+            max_files=MAX_FILES,
+            max_fields=MAX_FIELDS,
+            max_part_size=MAX_FIELD_BYTES,
+        )
+        self.complete = False
+        self._settings = settings
+        self._part_bytes = 0
+
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        self._part_bytes = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._part_bytes += end - start
+        limit = self._settings.max_upload_bytes
+        if self._current_part.file is not None and self._part_bytes > limit:
+            name = self._current_part.field_name[:100]
+            detail = f"The file is larger than the limit of {limit} bytes (NST_MAX_UPLOAD_BYTES)."
+            raise Problem(413, "upload_too_large", detail, errors=[(name, detail)])
+        super().on_part_data(data, start, end)
+
+    def on_end(self) -> None:
+        super().on_end()
+        self.complete = True
+
+
+async def _limited(request: Request, settings: ApiSettings) -> AsyncGenerator[bytes, None]:
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > settings.max_request_bytes:
+            raise _body_too_large(settings)
+        yield chunk
+
+
+def _body_too_large(settings: ApiSettings) -> Problem:
+    limit = settings.max_request_bytes
+    return Problem(
+        413, "body_too_large", f"The request's body is larger than the limit of {limit} bytes (NST_MAX_REQUEST_BYTES)."
+    )
+
+
+def _malformed(detail: str) -> Problem:
+    return Problem(400, "malformed_body", detail)

@@ -1,0 +1,118 @@
+"""Jobs that are there: read, list, cancel, forget."""
+
+import hashlib
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api.deps import JobId, StoreDep
+from api.errors import Problem, problems
+from jobs.contract import Job, JobPage, Status, now
+
+#: Seconds after which a client may ask again for a job that is not finished.
+RETRY_AFTER = "1"
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.get("/jobs", responses=problems(422, 503), summary="List jobs, newest first")
+def list_jobs(
+    store: StoreDep,
+    status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,
+    method: Annotated[Literal["gatys"] | None, Query(description="Only jobs of this engine.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Jobs on a page, at most.")] = 20,
+    cursor: Annotated[
+        str | None, Query(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="`next_cursor` of the page before.")
+    ] = None,
+) -> JobPage:
+    """A page of jobs.  Going on from its cursor skips and repeats none, also while jobs come and go."""
+    return store.list_jobs(status=status, method=method, limit=limit, cursor=cursor)
+
+
+@router.get("/jobs/{job_id}", responses=problems(404, 410, 503), summary="Read a job")
+def get_job(job_id: JobId, store: StoreDep, response: Response) -> Job:
+    """The job as it is now; `Retry-After` says when to ask again while it is not finished."""
+    job = store.get(job_id)
+    if not job.status.is_final:
+        response.headers["Retry-After"] = RETRY_AFTER
+    return job
+
+
+@router.get(
+    "/jobs/{job_id}/result",
+    response_class=Response,
+    responses=problems(404, 409, 410, 503)
+    | {
+        200: {
+            "description": "The picture.",
+            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        304: {"description": "The picture is the one that `If-None-Match` names."},
+    },
+    summary="Fetch the picture",
+)
+def get_result(job_id: JobId, store: StoreDep, request: Request) -> Response:
+    """The file that the job made.  It never changes; its `ETag` is its SHA-256."""
+    job = store.get(job_id)
+    if job.output is None:
+        raise _no_result(job)
+    remaining = int((job.expires_at - now()).total_seconds()) if job.expires_at else 0
+    headers = {
+        "ETag": f'"{job.output.sha256}"',
+        "Cache-Control": f"private, immutable, max-age={max(0, remaining)}",
+        "Content-Disposition": f'inline; filename="{job_id}.{job.output.media_type.rpartition("/")[2]}"',
+    }
+    if _matches(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(store.result(job_id), media_type=job.output.media_type, headers=headers)
+
+
+@router.get(
+    "/jobs/{job_id}/preview",
+    response_class=Response,
+    responses=problems(404, 410, 503)
+    | {
+        200: {"description": "A JPEG.", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+        304: {"description": "The preview is the one that `If-None-Match` names."},
+    },
+    summary="Fetch the latest intermediate picture",
+)
+def get_preview(job_id: JobId, store: StoreDep, request: Request) -> Response:
+    """How the picture looks so far, small; `progress.preview_id` of the job tells when there is a new one."""
+    preview = store.preview(job_id)
+    if preview is None:
+        raise Problem(404, "preview_not_found", "The job has no preview, or not yet.")
+    headers = {"ETag": f'"{hashlib.sha256(preview).hexdigest()}"', "Cache-Control": "private, no-cache"}
+    if _matches(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(preview, media_type="image/jpeg", headers=headers)
+
+
+@router.post("/jobs/{job_id}/cancel", responses=problems(404, 410, 503), summary="Cancel a job")
+def cancel_job(job_id: JobId, store: StoreDep) -> Job:
+    """End a job: a queued one at once, a running one within a second of its next iteration.
+
+    A finished job stays as it is, and to ask again changes nothing.
+    """
+    return store.request_cancel(job_id)
+
+
+@router.delete("/jobs/{job_id}", status_code=204, responses=problems(404, 503), summary="Forget a job")
+def delete_job(job_id: JobId, store: StoreDep) -> None:
+    """Forget a job with its images and its result, whatever its status; a running one is stopped."""
+    store.delete(job_id)
+
+
+def _no_result(job: Job) -> Problem:
+    if job.status is Status.FAILED:
+        reason = f": {job.error.message}" if job.error else ""
+        return Problem(409, "job_failed", f"The job failed and has no result{reason}")
+    if job.status is Status.CANCELED:
+        return Problem(409, "job_canceled", "The job was canceled and has no result.")
+    return Problem(409, "job_not_finished", "The job is not finished.", headers={"Retry-After": RETRY_AFTER})
+
+
+def _matches(request: Request, etag: str) -> bool:
+    """Whether ``If-None-Match`` names this entity, by the weak comparison that RFC 9110 asks for."""
+    candidates = [candidate.strip() for candidate in request.headers.get("if-none-match", "").split(",")]
+    return "*" in candidates or etag in (candidate.removeprefix("W/") for candidate in candidates)

@@ -1,0 +1,124 @@
+"""``POST /jobs``: a form becomes a job in the queue."""
+
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from celery import Celery
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.deps import CeleryDep, DecodersDep, SettingsDep, StoreDep
+from api.errors import invalid_fields, problems
+from api.forms import Submission, read_submission, resolve_size
+from api.multipart import multipart_form
+from api.routes.jobs import RETRY_AFTER
+from api.schema import form_schema
+from api.settings import ApiSettings
+from api.uploads import CheckedImage, check_image
+from jobs.contract import Job, JobInput, Urls, new_job_id, now
+from jobs.errors import JobsError, StoreUnavailable
+from jobs.protocol import Store
+from jobs.queue import enqueue
+from nst_core.options import SHORTEST_SIDE, GatysOptions, output_size
+
+#: The longest side that a WebP file can have.
+_WEBP_LARGEST_SIDE = 16_383
+
+
+def make_router(settings: ApiSettings) -> APIRouter:
+    """The endpoint, described with the bounds that these settings make."""
+    router = APIRouter(tags=["jobs"])
+    body = {"required": True, "content": {"multipart/form-data": {"schema": form_schema(settings)}}}
+    router.add_api_route(
+        "/jobs",
+        create_job,
+        methods=["POST"],
+        status_code=202,
+        response_model=Job,
+        responses=problems(400, 413, 415, 422, 503) | {202: _ACCEPTED},
+        openapi_extra={"requestBody": body},
+        summary="Paint an image in the style of another",
+    )
+    return router
+
+
+async def create_job(
+    request: Request,
+    response: Response,
+    settings: SettingsDep,
+    store: StoreDep,
+    celery: CeleryDep,
+    decoders: DecodersDep,
+) -> Job:
+    """Queue a job.  What cannot be painted is refused here; the answer says where to ask for the result."""
+    async with multipart_form(request, settings) as form:
+        submission = read_submission(form, settings)
+        images = {
+            name: await check_image(name, upload, settings, decoders) for name, upload in submission.files.items()
+        }
+    job = _make_job(submission, images, settings)
+    stored = {"content": images["content"].data, "style.0": images["style"].data}
+    if "init_image" in images:
+        stored["init"] = images["init_image"].data
+    await run_in_threadpool(_accept, store, celery, job, stored)
+    response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
+    response.headers["Retry-After"] = RETRY_AFTER
+    return job
+
+
+def _make_job(submission: Submission, images: dict[str, CheckedImage], settings: ApiSettings) -> Job:
+    content, style, init = images["content"], images["style"], images.get("init_image")
+    options = resolve_size(submission, content.width, content.height, settings)
+    errors = _shape_errors(options, content, style)
+    if submission.output_format == "webp" and options.size > _WEBP_LARGEST_SIDE:
+        errors.append(("output_format", f"a WebP image has sides of at most {_WEBP_LARGEST_SIDE} pixels"))
+    if errors:
+        raise invalid_fields(errors)
+    params: dict[str, Any] = asdict(options)
+    params |= {"output_format": submission.output_format, "quality": submission.quality}
+    job_id = new_job_id()
+    return Job(
+        id=job_id,
+        created_at=now(),
+        input=JobInput(
+            params=params,
+            content_sha256=content.sha256,
+            style_sha256=[style.sha256],
+            init_sha256=init.sha256 if init else None,
+        ),
+        metadata=submission.metadata,
+        urls=Urls.of(job_id),
+    )
+
+
+def _shape_errors(options: GatysOptions, content: CheckedImage, style: CheckedImage) -> list[tuple[str, str]]:
+    """Images so elongated that nothing is left of their short side."""
+    errors = []
+    for name, image, long_side in (("content", content, options.size), ("style", style, options.style_size)):
+        width, height = output_size(image.width, image.height, long_side or options.size)
+        if min(width, height) < SHORTEST_SIDE:
+            scaled = f"{image.width} x {image.height} pixels would be scaled to {width} x {height}"
+            errors.append((name, f"{scaled}; the short side must keep at least {SHORTEST_SIDE} pixels"))
+    return errors
+
+
+def _accept(store: Store, celery: Celery, job: Job, images: dict[str, bytes]) -> None:
+    """Keep the job and send it to the workers, or neither."""
+    try:
+        store.create(job, images)
+        enqueue(celery, job)
+    except StoreUnavailable:
+        # Also when the store was not reached, as far as we know: its answer may be all that was lost.
+        with suppress(JobsError):
+            store.delete(job.id)
+        raise
+
+
+_ACCEPTED: dict[str, Any] = {
+    "description": "The job is queued.",
+    "headers": {
+        "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
+        "Retry-After": {"description": "Seconds after which to ask for it.", "schema": {"type": "integer"}},
+    },
+}

@@ -1,0 +1,45 @@
+"""Settings of the front end."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import SettingsConfigDict
+
+from jobs.settings import Settings
+from nst_core.options import LARGEST_SIDE, SMALLEST_SIDE
+
+
+def _sub_path(path: str) -> str:
+    if path and (not path.startswith("/") or path.endswith("/")):
+        raise ValueError("must begin with a slash and not end with one")
+    return path
+
+
+class ApiSettings(Settings):
+    """What the front end needs to know; each field is read from the environment as ``NST_`` and its name."""
+
+    model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
+
+    root_path: Annotated[str, AfterValidator(_sub_path)] = Field(
+        default="", description="Path under which a proxy serves the API, such as /nst; empty for the root."
+    )
+    default_size: int = Field(
+        default=512,
+        ge=SMALLEST_SIDE,
+        le=LARGEST_SIDE,
+        description="Long side of a result in pixels when a job names none and its content is larger.",
+    )
+    max_size: int = Field(
+        default=4096,
+        ge=SMALLEST_SIDE,
+        le=LARGEST_SIDE,
+        description="Longest side in pixels to which a job may ask an image to be scaled.",
+    )
+    default_encoder: Literal["compact", "vgg16", "vgg19"] = Field(
+        default="compact", description="Encoder of jobs that name none."
+    )
+    max_upload_bytes: int = Field(default=25_000_000, ge=1, description="Largest image file in bytes.")
+    max_request_bytes: int = Field(default=64_000_000, ge=1, description="Largest body of a request in bytes.")
+    decoders: int = Field(
+        default=2, ge=1, description="Images decoded at the same time; each takes memory for its pixels."
+    )

@@ -1,0 +1,51 @@
+"""Images that clients send: decoded for real before a job is made of them."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from anyio import CapacityLimiter, to_thread
+from starlette.datastructures import UploadFile
+
+from api.errors import Problem
+from api.settings import ApiSettings
+from nst_core.errors import InvalidImage
+from nst_core.picture import ImageTooLarge, PictureLimits, UnsupportedFormat, decode
+
+_STATUSES: dict[type[InvalidImage], int] = {ImageTooLarge: 413, UnsupportedFormat: 415}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedImage:
+    """An image file that can be painted.
+
+    Attributes:
+        data: the file as it was sent.
+        sha256: of the file, in hexadecimal.
+        width, height: upright, in pixels.
+    """
+
+    data: bytes
+    sha256: str
+    width: int
+    height: int
+
+
+async def check_image(name: str, upload: UploadFile, settings: ApiSettings, limiter: CapacityLimiter) -> CheckedImage:
+    """Decode an uploaded image in a thread, as many at a time as ``limiter`` lets.
+
+    Raises:
+        Problem: 400 damaged, animated or too small; 413 too many pixels; 415 of a format that is not read.
+    """
+    return await to_thread.run_sync(_check, name, upload.file, settings, limiter=limiter)
+
+
+def _check(name: str, file: BinaryIO, settings: ApiSettings) -> CheckedImage:
+    data = file.read()
+    try:
+        picture = decode(data, PictureLimits(max_pixels=settings.max_image_pixels, max_side=settings.max_image_side))
+    except InvalidImage as error:
+        status = _STATUSES.get(type(error), 400)
+        detail = str(error) + (" (NST_MAX_IMAGE_PIXELS, NST_MAX_IMAGE_SIDE)" if status == 413 else "")
+        raise Problem(status, error.code, f"{name}: {detail}", errors=[(name, detail)]) from None
+    return CheckedImage(data=data, sha256=hashlib.sha256(data).hexdigest(), width=picture.width, height=picture.height)

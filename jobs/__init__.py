@@ -1,0 +1,1 @@
+"""The contract between the front end and the workers: the job, its store, its queue.  Never imports torch."""

@@ -1,0 +1,160 @@
+"""The job: what a client asks for, what a worker does, what both see of it.
+
+            ┌──────────────────────────────┐
+            │                              v
+         queued ──> processing ──> succeeded | failed | canceled
+
+Nothing leaves a final status.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+from ulid import ULID
+
+from nst_core.options import OPTIONS, GatysOptions
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_job_id() -> str:
+    """A ULID: 26 characters that sort by time of creation."""
+    return str(ULID())
+
+
+class Status(StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "queued"  #: accepted, no worker has taken it yet
+    PROCESSING = "processing"  #: a worker paints it
+    SUCCEEDED = "succeeded"  #: the result is there
+    FAILED = "failed"  #: it ended with an error
+    CANCELED = "canceled"  #: the client stopped it
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended, one way or another."""
+        return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELED)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Progress(_Model):
+    """How far a running job is."""
+
+    fraction: float = Field(default=0.0, ge=0, le=1, description="Work done, weighted by its cost.")
+    step: int = Field(default=0, ge=0, description="Iterations done.")
+    total_steps: int = Field(default=0, ge=0, description="Iterations in all.")
+    message: str = Field(default="", description="What happens now, for people.")
+    loss: float | None = Field(default=None, description="The weighted loss at this step.")
+    eta_seconds: float | None = Field(default=None, description="Estimated seconds to the end.")
+    preview_id: int = Field(default=0, ge=0, description="Changes when there is a new preview; 0: none yet.")
+
+
+class JobInput(_Model):
+    """What was asked for."""
+
+    params: dict[str, Any] = Field(description="Every parameter with the value in force.")
+    content_sha256: str = Field(description="Of the content image's file, as it was sent.")
+    style_sha256: list[str] = Field(description="Of each style image's file.")
+    init_sha256: str | None = Field(default=None, description="Of the initial image's file, when one was sent.")
+
+    @property
+    def options(self) -> GatysOptions:
+        """The engine's share of the parameters; the others say how the result is written.
+
+        Raises:
+            InvalidOptions: the job was made by another version, whose options these are not.
+        """
+        return GatysOptions.from_mapping({name: self.params[name] for name in OPTIONS if name in self.params})
+
+
+class Output(_Model):
+    """The result of a job that succeeded."""
+
+    url: str = Field(description="As `urls.result`.")
+    media_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str = Field(description="Of the file; its ETag is the same in quotes.")
+    losses: dict[str, float] = Field(default_factory=dict, description="The losses reached, by name.")
+
+
+class JobError(_Model):
+    """Why a job failed."""
+
+    code: str = Field(description="Stable, for programs: invalid_image, out_of_memory, timeout, worker_lost, ...")
+    message: str = Field(description="For people.")
+
+
+class Metrics(_Model):
+    """Where the time went, and on what."""
+
+    queue_seconds: float | None = None
+    load_seconds: float | None = Field(default=None, description="Loading the encoder; 0 when it was warm.")
+    run_seconds: float | None = None
+    device: str | None = None
+    encoder: str | None = Field(default=None, description="The encoder that made the result.")
+
+
+class Urls(_Model):
+    """Where the parts of a job are, relative to the root of the API: without a leading slash.
+
+    Resolved against the address under which the API is reached, with a slash at its end (``https://host/nst/``), they
+    are right also behind a proxy that serves it under a sub-path.
+    """
+
+    self: str
+    result: str
+    preview: str
+    cancel: str
+
+    @classmethod
+    def of(cls, job_id: str) -> Self:
+        """The addresses of one job."""
+        base = f"jobs/{job_id}"
+        return cls(self=base, result=f"{base}/result", preview=f"{base}/preview", cancel=f"{base}/cancel")
+
+
+class Job(_Model):
+    """A job as clients see it; changed only through :meth:`evolve`."""
+
+    id: str
+    status: Status = Status.QUEUED
+    method: Literal["gatys"] = "gatys"
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    expires_at: datetime | None = Field(default=None, description="When a finished job and its images are forgotten.")
+    cancel_requested_at: datetime | None = None
+    attempt: int = Field(
+        default=0, ge=0, description="Starts by a worker, but for those it gave back while shutting down."
+    )
+    progress: Progress = Progress()
+    input: JobInput
+    output: Output | None = None
+    error: JobError | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict, description="The client's own, kept as it was sent.")
+    metrics: Metrics = Metrics()
+    urls: Urls
+
+    def evolve(self, **changes: Any) -> Self:
+        """A copy with some fields changed, validated."""
+        return self.model_validate({**self.model_dump(), **changes})
+
+
+class JobPage(_Model):
+    """One page of a list of jobs, newest first."""
+
+    items: list[Job]
+    next_cursor: str | None = Field(
+        default=None, description="Give it as `cursor` to get the next page; null at the end."
+    )

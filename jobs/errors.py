@@ -1,0 +1,48 @@
+"""The errors of the job contract.
+
+JobsError
+├── UnknownJob        no job has this id
+├── ExpiredJob        the job was there and its time is over
+├── JobNotFinished    its result is asked for too early
+├── StoreUnavailable  Redis cannot be reached
+└── LeaseLost         another worker has taken this job over, or it was deleted
+"""
+
+
+class JobsError(Exception):
+    """Something went wrong with a job."""
+
+    code = "internal"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__class__.__doc__)
+
+
+class UnknownJob(JobsError):
+    """There is no job with this id."""
+
+    code = "job_not_found"
+
+
+class ExpiredJob(JobsError):
+    """The job has expired; its images are gone."""
+
+    code = "job_expired"
+
+
+class JobNotFinished(JobsError):
+    """The job has no result yet."""
+
+    code = "job_not_finished"
+
+
+class StoreUnavailable(JobsError):
+    """The job store cannot be reached at the moment."""
+
+    code = "store_unavailable"
+
+
+class LeaseLost(JobsError):
+    """The job was deleted, or another worker works on it now."""
+
+    code = "lease_lost"

@@ -1,0 +1,130 @@
+"""Jobs in this process: the Redis store's twin, for tests and for use without a server."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Literal
+
+from typing_extensions import override
+
+from jobs.contract import Job, JobPage, Status
+from jobs.errors import ExpiredJob, UnknownJob
+from jobs.protocol import Rule, Store
+from jobs.settings import Settings
+
+
+@dataclass
+class _Entry:
+    job: Job
+    images: dict[str, bytes]
+    expires: float
+    files: dict[str, bytes] = field(default_factory=dict)
+    token: str | None = None
+    leased_until: float = 0.0
+
+
+class MemoryStore(Store):
+    """A store that nobody else sees and that ends with the process."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._entries: dict[str, _Entry] = {}
+        self._expired: dict[str, float] = {}
+        self._lock = RLock()
+
+    @override
+    def close(self) -> None:
+        pass
+
+    @override
+    def ping(self) -> None:
+        pass
+
+    @override
+    def create(self, job: Job, images: Mapping[str, bytes]) -> None:
+        with self._lock:
+            self._entries[job.id] = _Entry(job, dict(images), self._expiry(job))
+
+    @override
+    def get(self, job_id: str) -> Job:
+        with self._lock:
+            return self._entry(job_id).job
+
+    @override
+    def image(self, job_id: str, name: str) -> bytes:
+        with self._lock:
+            return self._entry(job_id).images[name]
+
+    @override
+    def list_jobs(
+        self, *, status: Status | None = None, method: str | None = None, limit: int = 20, cursor: str | None = None
+    ) -> JobPage:
+        with self._lock:
+            self._drop_expired()
+            found = [
+                entry.job
+                for job_id, entry in sorted(self._entries.items(), reverse=True)
+                if (cursor is None or job_id < cursor)
+                and status in (None, entry.job.status)
+                and method in (None, entry.job.method)
+            ]
+        items = found[:limit]
+        return JobPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
+
+    @override
+    def delete(self, job_id: str) -> None:
+        with self._lock:
+            self._drop_expired()
+            if self._entries.pop(job_id, None) is None and self._expired.pop(job_id, None) is None:
+                raise UnknownJob
+
+    @override
+    def _file(self, job_id: str, name: Literal["result", "preview"]) -> bytes | None:
+        with self._lock:
+            return self._entry(job_id).files.get(name)
+
+    @override
+    def _change(
+        self,
+        job_id: str,
+        rule: Rule,
+        *,
+        token: str | None = None,
+        result: bytes | None = None,
+        preview: bytes | None = None,
+    ) -> Job:
+        with self._lock:
+            entry = self._entry(job_id)
+            held = entry.token is not None and time.monotonic() < entry.leased_until
+            new = rule(entry.job, entry.token if held else None, entry.token)
+            if result is not None:
+                entry.files["result"] = result
+            if preview is not None:
+                entry.files["preview"] = preview
+            if new.status is not entry.job.status:
+                entry.expires = self._expiry(new)
+            if new.status is not Status.PROCESSING:
+                entry.token = None
+            elif token is not None:
+                entry.token, entry.leased_until = token, time.monotonic() + self._settings.lease_seconds
+            entry.job = new
+            return new
+
+    def _entry(self, job_id: str) -> _Entry:
+        self._drop_expired()
+        if job_id in self._entries:
+            return self._entries[job_id]
+        raise ExpiredJob if job_id in self._expired else UnknownJob
+
+    def _expiry(self, job: Job) -> float:
+        """When this job is forgotten, on the monotonic clock, if its status begins now."""
+        settings = self._settings
+        return time.monotonic() + (settings.result_ttl_seconds if job.status.is_final else settings.pending_ttl_seconds)
+
+    def _drop_expired(self) -> None:
+        at = time.monotonic()
+        for job_id in [job_id for job_id, entry in self._entries.items() if entry.expires <= at]:
+            self._expired[job_id] = self._entries.pop(job_id).expires + self._settings.tombstone_ttl_seconds
+        for job_id in [job_id for job_id, until in self._expired.items() if until <= at]:
+            del self._expired[job_id]

@@ -1,0 +1,244 @@
+"""The seam between jobs and where they are kept: Redis (``jobs.store``) or this process (``jobs.memory``)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Literal
+
+from jobs import transitions
+from jobs.contract import Job, JobError, JobPage, Metrics, Output, Progress, Status
+from jobs.errors import ExpiredJob, JobNotFinished, LeaseLost, UnknownJob
+from jobs.settings import Settings
+
+#: From a job, the token that holds its lease, if any, and the one that held it last, to the job as it shall be.
+#: The last one is remembered after its lease ran out, for as long as the job is processing.
+Rule = Callable[[Job, str | None, str | None], Job]
+
+
+class Store(ABC):
+    """Where jobs, their images and their results are kept; safe to use from several threads.
+
+    A worker holds a job by a lease: it takes it with :meth:`start` under a token of its own, renews it more often than
+    ``lease_seconds``, and every write of the worker names the token, so that one which was taken for dead can never
+    write over its successor.  A worker whose lease ran out may go on if nobody has taken the job from it meanwhile.
+
+    Every method raises :class:`~jobs.errors.StoreUnavailable` when the store cannot be reached.  Those that take a
+    job's id raise, unless they say otherwise, :class:`~jobs.errors.UnknownJob` when there is none and
+    :class:`~jobs.errors.ExpiredJob` when its time is over.
+
+    The life of a job is told here, on top of :meth:`_change`; a store adds how it keeps things.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @abstractmethod
+    def create(self, job: Job, images: Mapping[str, bytes]) -> None:
+        """Keep a queued job with its images: ``content``, ``style.0``, ``init``."""
+
+    @abstractmethod
+    def get(self, job_id: str) -> Job:
+        """The job as it is now."""
+
+    @abstractmethod
+    def image(self, job_id: str, name: str) -> bytes:
+        """An image that the job was created with, byte for byte; KeyError when it has none of this name."""
+
+    @abstractmethod
+    def list_jobs(
+        self, *, status: Status | None = None, method: str | None = None, limit: int = 20, cursor: str | None = None
+    ) -> JobPage:
+        """A page of at most ``limit`` jobs, newest first, below ``cursor`` (the ``next_cursor`` of the page before)."""
+
+    def request_cancel(self, job_id: str) -> Job:
+        """Cancel; idempotent.
+
+        A job that nobody works on ends at once, a running one is marked for its worker to end, a finished one stays as
+        it is.
+        """
+        return self._change(
+            job_id, lambda job, holder, _: transitions.canceled(job, self._settings, held=holder is not None)
+        )
+
+    def start(self, job_id: str, token: str) -> Job | None:
+        """Take a job for the worker of this token: it is ``processing`` afterwards and its attempts are one more.
+
+        A job whose worker let its lease run out is taken over.  None when there is nothing to do: the job is finished,
+        gone, or held by somebody else; it had its last attempt, which ends it as failed with ``worker_lost``; or its
+        cancelling was left undone, which ends it as canceled.
+        """
+
+        def rule(job: Job, holder: str | None, _: str | None) -> Job:
+            if job.status.is_final or holder is not None:
+                raise LeaseLost
+            return transitions.started(job, self._settings)
+
+        try:
+            job = self._change(job_id, rule, token=token)
+        except (UnknownJob, ExpiredJob, LeaseLost):
+            return None
+        return job if job.status is Status.PROCESSING else None
+
+    def renew(self, job_id: str, token: str) -> bool:
+        """Hold the lease for ``lease_seconds`` more; whether the job shall be canceled.
+
+        Raises:
+            LeaseLost: the job was taken from this worker, has ended, or is gone.
+        """
+        return self._change_held(job_id, token, lambda job: job).cancel_requested_at is not None
+
+    def update(self, job_id: str, token: str, *, progress: Progress, preview: bytes | None = None) -> None:
+        """Note how far a running job is; ``progress.preview_id`` is the store's own and counts the previews.
+
+        Raises:
+            LeaseLost: as :meth:`renew`.
+        """
+        self._change_held(
+            job_id,
+            token,
+            lambda job: transitions.progressed(job, progress, new_preview=preview is not None),
+            preview=preview,
+        )
+
+    def requeue(self, job_id: str, token: str) -> None:
+        """Give a running job back because its worker shuts down; this attempt does not count.
+
+        The job is queued again, or ends as canceled when that was asked for.  The caller sees to the message.
+
+        Raises:
+            LeaseLost: as :meth:`renew`.
+        """
+        self._change_held(job_id, token, lambda job: transitions.given_back(job, self._settings))
+
+    def recover(self) -> list[Job]:
+        """Take every running job back whose worker let the lease run out; the jobs as they are afterwards.
+
+        Such a job is queued again, and the caller sees to its message; or it ends, as :meth:`start` says.
+        """
+
+        def rule(job: Job, holder: str | None, _: str | None) -> Job:
+            if job.status is not Status.PROCESSING or holder is not None:
+                raise LeaseLost
+            return transitions.recovered(job, self._settings)
+
+        recovered: list[Job] = []
+        cursor: str | None = None
+        while True:
+            page = self.list_jobs(status=Status.PROCESSING, limit=100, cursor=cursor)
+            for job in page.items:
+                with suppress(LeaseLost, UnknownJob, ExpiredJob):
+                    recovered.append(self._change(job.id, rule))
+            cursor = page.next_cursor
+            if cursor is None:
+                return recovered
+
+    def finish(
+        self,
+        job_id: str,
+        token: str,
+        *,
+        status: Status,
+        output: Output | None = None,
+        error: JobError | None = None,
+        metrics: Metrics | None = None,
+        result: bytes | None = None,
+        preview: bytes | None = None,
+    ) -> Job:
+        """End a running job and release its lease; it expires ``result_ttl_seconds`` later.
+
+        Args:
+            status: final; ``succeeded`` needs ``output`` and ``result``, ``failed`` needs ``error``.
+            metrics: laid over those that the store measured.
+
+        Raises:
+            LeaseLost: as :meth:`renew`.
+            ValueError: the arguments do not fit the status.
+        """
+        return self._change_held(
+            job_id,
+            token,
+            lambda job: transitions.finished(
+                job,
+                self._settings,
+                status=status,
+                output=output,
+                error=error,
+                metrics=metrics,
+                has_result=result is not None,
+                new_preview=preview is not None,
+            ),
+            result=result,
+            preview=preview,
+        )
+
+    def result(self, job_id: str) -> bytes:
+        """The file that the job made.
+
+        Raises:
+            JobNotFinished: the job has not succeeded, or not yet.
+        """
+        if self.get(job_id).status is not Status.SUCCEEDED:
+            raise JobNotFinished
+        result = self._file(job_id, "result")
+        if result is None:
+            raise ExpiredJob  # between the two reads
+        return result
+
+    def preview(self, job_id: str) -> bytes | None:
+        """The latest intermediate image, if there is one."""
+        self.get(job_id)
+        return self._file(job_id, "preview")
+
+    @abstractmethod
+    def delete(self, job_id: str) -> None:
+        """Forget a job and every byte of it; its worker, if any, loses the lease.  An expired one is forgotten too."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Return when the store answers."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections."""
+
+    @abstractmethod
+    def _file(self, job_id: str, name: Literal["result", "preview"]) -> bytes | None:
+        """What a worker wrote besides the job, if it did."""
+
+    @abstractmethod
+    def _change(
+        self,
+        job_id: str,
+        rule: Rule,
+        *,
+        token: str | None = None,
+        result: bytes | None = None,
+        preview: bytes | None = None,
+    ) -> Job:
+        """Put what ``rule`` makes of a job in its place, as if nothing else happened meanwhile.
+
+        The rule is called at least once and has no side effects; what it raises ends the change.  A job that is
+        processing afterwards is leased to ``token`` from now on, if one is given; any other has no lease.  A change of
+        status begins the time to live of all that belongs to the job anew.
+        """
+
+    def _change_held(
+        self,
+        job_id: str,
+        token: str,
+        rule: Callable[[Job], Job],
+        *,
+        result: bytes | None = None,
+        preview: bytes | None = None,
+    ) -> Job:
+        """Change a job that must be leased to ``token``, or was to it last and is to nobody since."""
+
+        def held_rule(job: Job, holder: str | None, last: str | None) -> Job:
+            if job.status is not Status.PROCESSING or token != (holder or last):
+                raise LeaseLost
+            return rule(job)
+
+        try:
+            return self._change(job_id, held_rule, token=token, result=result, preview=preview)
+        except (UnknownJob, ExpiredJob):
+            raise LeaseLost from None

@@ -1,0 +1,119 @@
+"""The way from the front end to the workers: names of tasks and queues, and the Celery client that both share.
+
+The job store is the truth: a message carries a job's id and nothing else, and Celery's results are not used.
+"""
+
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from celery import Celery
+from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from jobs.contract import Job
+from jobs.errors import StoreUnavailable
+from jobs.settings import Settings
+
+#: One queue per kind of work, so that a sub-second job never waits behind minutes of optimisation.
+QUEUE_FAST = "fast"
+QUEUE_GATYS = "gatys"
+QUEUE_TRAIN = "train"
+QUEUE_WEBHOOK = "webhook"
+QUEUES = (QUEUE_FAST, QUEUE_GATYS, QUEUE_TRAIN, QUEUE_WEBHOOK)
+
+#: Paints one job; its one argument is the job's id.
+TASK_PAINT = "nst.paint"
+
+#: Steps of priority on Redis, where 0 is served first: one list each, in strict order.
+PRIORITY_STEPS = (0, 5, 9)
+PRIORITY_NORMAL = 5
+
+#: Prefix of every key that the queue keeps in Redis.
+KEY_PREFIX = "nst:"
+
+#: Seconds for a connection to be made.
+_CONNECT_TIMEOUT = 2.0
+
+_METHOD_QUEUES = {"gatys": QUEUE_GATYS}
+
+#: A dead Redis is told within a couple of seconds instead of retried for ever, which is kombu's default.
+_RETRY_POLICY = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5}
+
+
+def make_celery(settings: Settings) -> Celery:
+    """The Celery application, without tasks, as the front end sends with it and the worker adds its tasks to it."""
+    # Redis gives a message to a second worker when it is not acknowledged in this time, so it must outlast every job.
+    visibility_timeout = settings.time_limit_seconds + 300
+    app = Celery("nst", set_as_current=False)
+    app.conf.update(
+        broker_url=broker_url(settings.redis_url),
+        broker_connection_timeout=_CONNECT_TIMEOUT,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": visibility_timeout,
+            "queue_order_strategy": "priority",
+            "priority_steps": list(PRIORITY_STEPS),
+            "health_check_interval": 25,
+            "socket_keepalive": True,
+            "socket_connect_timeout": _CONNECT_TIMEOUT,
+            "global_keyprefix": KEY_PREFIX,
+            **_RETRY_POLICY,
+        },
+        result_backend_transport_options={"visibility_timeout": visibility_timeout},
+        visibility_timeout=visibility_timeout,
+        # The job store is the truth.
+        result_backend=None,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+        task_default_queue=QUEUE_GATYS,
+        task_create_missing_queues=False,
+        task_default_priority=PRIORITY_NORMAL,
+        task_publish_retry_policy=_RETRY_POLICY,
+        # A message is acknowledged when its job has ended, and a worker takes one at a time.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        task_time_limit=settings.time_limit_seconds,
+        task_soft_time_limit=settings.soft_time_limit_seconds,
+        # One process per device, spawned: CUDA does not survive a fork; and importing torch takes longer than 4 s.
+        worker_pool="prefork",
+        worker_concurrency=1,
+        worker_pool_start_method="spawn",
+        worker_proc_alive_timeout=120,
+        worker_soft_shutdown_timeout=30,
+    )
+    return app
+
+
+def broker_url(redis_url: str) -> str:
+    """A Redis URL as kombu spells it; they differ for a unix socket only."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    query = dict(parse_qsl(parts.query))
+    query["virtual_host"] = query.pop("db", "0")
+    login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return f"redis+socket://{login}{parts.path}?{urlencode(query)}"
+
+
+def enqueue(celery: Celery, job: Job) -> None:
+    """Send a job to the workers of its method.
+
+    Raises:
+        StoreUnavailable: Redis cannot be reached; the job was not sent.
+    """
+    try:
+        celery.send_task(
+            TASK_PAINT,
+            args=[job.id],
+            queue=_METHOD_QUEUES[job.method],
+            priority=PRIORITY_NORMAL,
+            ignore_result=True,
+            retry=True,
+            retry_policy=_RETRY_POLICY,
+        )
+    except (OperationalError, RedisError) as error:
+        raise StoreUnavailable("the queue cannot be reached at the moment") from error

@@ -1,0 +1,261 @@
+"""Jobs in Redis.
+
+    nst:job:{id}           the job, one JSON document
+    nst:job:{id}:images    the files it was created with, a hash by name
+    nst:job:{id}:result    the file that it made
+    nst:job:{id}:preview   the latest intermediate image
+    nst:job:{id}:lease     the token of the worker that has it; gone when that worker is
+    nst:job:{id}:holder    the same, but there for as long as the job is processing
+    nst:job:{id}:known     outlives the rest, so that an expired job is told from one that never was
+    nst:jobs               every id, sorted; ids are ULIDs, so this is the order of creation
+    nst:jobs:{status}      the ids of one status
+
+All keys but the last two expire.  Ids of expired jobs leave those when somebody meets them there.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import wraps
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast
+
+from pydantic import ValidationError
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.client import Pipeline
+from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, TimeoutError
+from redis.retry import Retry
+from typing_extensions import override
+
+from jobs.contract import Job, JobPage, Status
+from jobs.errors import ExpiredJob, StoreUnavailable, UnknownJob
+from jobs.protocol import Rule, Store
+from jobs.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
+
+_INDEX = "nst:jobs"
+
+#: How many of the oldest ids are looked at with each new job, to drop those that expired.
+_SWEEP = 10
+
+
+def _status_index(status: Status) -> str:
+    return f"{_INDEX}:{status}"
+
+
+class _Keys:
+    """The keys of one job."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job = f"nst:job:{job_id}"
+        self.images = f"{self.job}:images"
+        self.result = f"{self.job}:result"
+        self.preview = f"{self.job}:preview"
+        self.lease = f"{self.job}:lease"
+        self.holder = f"{self.job}:holder"
+        self.known = f"{self.job}:known"
+
+
+def _reaching_redis(
+    method: Callable[Concatenate["RedisStore", P], R],
+) -> Callable[Concatenate["RedisStore", P], R]:
+    """Turns what says that Redis cannot serve at the moment into StoreUnavailable."""
+
+    @wraps(method)
+    def wrapper(self: "RedisStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except (ConnectionError, TimeoutError) as error:
+            raise StoreUnavailable from error
+        except (OutOfMemoryError, ReadOnlyError) as error:
+            raise StoreUnavailable("The job store takes nothing more at the moment.") from error
+
+    return wrapper
+
+
+class RedisStore(Store):
+    """The store that the front end and the workers share."""
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        super().__init__(settings)
+        self._redis = redis
+
+    @classmethod
+    def connect(cls, url: str, settings: Settings) -> Self:
+        """A store at ``redis://``, ``rediss://`` or ``unix://``; connections are made when they are needed."""
+        retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
+        options: dict[str, Any] = {"socket_timeout": 10.0, "health_check_interval": 25, "retry": retry}
+        if not url.startswith("unix://"):
+            options |= {"socket_connect_timeout": 2.0, "socket_keepalive": True}
+        return cls(Redis.from_url(url, **options), settings)
+
+    @override
+    def close(self) -> None:
+        self._redis.close()
+
+    @override
+    @_reaching_redis
+    def ping(self) -> None:
+        self._redis.ping()
+
+    @override
+    @_reaching_redis
+    def create(self, job: Job, images: Mapping[str, bytes]) -> None:
+        self._documents(self._ids(self._redis.zrange(_INDEX, 0, _SWEEP - 1)))
+        keys = _Keys(job.id)
+        with self._redis.pipeline() as pipe:
+            pipe.hset(keys.images, mapping=cast(Any, images))
+            pipe.zadd(_INDEX, {job.id: 0})
+            self._enter_status(pipe, job)
+            pipe.execute()
+
+    @override
+    @_reaching_redis
+    def get(self, job_id: str) -> Job:
+        return self._read(self._redis, job_id)
+
+    @override
+    @_reaching_redis
+    def image(self, job_id: str, name: str) -> bytes:
+        image = self._redis.hget(_Keys(job_id).images, name)
+        if image is None:
+            self._read(self._redis, job_id)
+            raise KeyError(name)
+        return cast(bytes, image)
+
+    @override
+    @_reaching_redis
+    def list_jobs(
+        self, *, status: Status | None = None, method: str | None = None, limit: int = 20, cursor: str | None = None
+    ) -> JobPage:
+        index = _status_index(status) if status else _INDEX
+        found: list[Job] = []
+        # One more than asked for tells whether there is a next page.
+        while len(found) <= limit:
+            below = f"({cursor}" if cursor else "+"
+            ids = self._ids(self._redis.zrevrangebylex(index, below, "-", start=0, num=limit + 1))
+            if not ids:
+                break
+            cursor = ids[-1]
+            found += (
+                job for job in self._readable(ids) if status in (None, job.status) and method in (None, job.method)
+            )
+        items = found[:limit]
+        return JobPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
+
+    @override
+    @_reaching_redis
+    def delete(self, job_id: str) -> None:
+        keys = _Keys(job_id)
+
+        def forget(pipe: Pipeline) -> None:
+            with suppress(ExpiredJob, ValidationError):
+                self._read(pipe, job_id)
+            pipe.multi()
+            pipe.delete(*vars(keys).values())
+            self._leave_indexes(pipe, [job_id])
+
+        self._redis.transaction(forget, keys.job)
+
+    @override
+    @_reaching_redis
+    def _file(self, job_id: str, name: Literal["result", "preview"]) -> bytes | None:
+        return cast(bytes | None, self._redis.get(getattr(_Keys(job_id), name)))
+
+    @override
+    @_reaching_redis
+    def _change(
+        self,
+        job_id: str,
+        rule: Rule,
+        *,
+        token: str | None = None,
+        result: bytes | None = None,
+        preview: bytes | None = None,
+    ) -> Job:
+        keys = _Keys(job_id)
+
+        def change(pipe: Pipeline) -> Job:
+            old = self._read(pipe, job_id)
+            holder, last = (
+                value.decode() if value is not None else None
+                for value in cast(list[bytes | None], pipe.mget(keys.lease, keys.holder))
+            )
+            new = rule(old, holder, last)
+            pipe.multi()
+            if result is not None:
+                pipe.set(keys.result, result, ex=self._lifetime(new))
+            if preview is not None:
+                pipe.set(keys.preview, preview, ex=self._lifetime(new))
+            if new.status is not old.status:
+                pipe.zrem(_status_index(old.status), job_id)
+                self._enter_status(pipe, new)
+            elif new is not old:
+                pipe.set(keys.job, new.model_dump_json(), keepttl=True)
+            if new.status is not Status.PROCESSING:
+                pipe.delete(keys.lease, keys.holder)
+            elif token is not None:
+                if token != last:
+                    pipe.set(keys.holder, token, ex=self._lifetime(new))
+                pipe.set(keys.lease, token, px=round(self._settings.lease_seconds * 1000))
+            return new
+
+        # The lease is watched too: a worker that takes the job over between the check and the write voids the write.
+        transaction = cast(Any, self._redis.transaction)  # its type leaves out that the function may return a value
+        return cast(Job, transaction(change, keys.job, keys.lease, value_from_callable=True))
+
+    def _enter_status(self, pipe: Pipeline, job: Job) -> None:
+        """Write a job that changed its status, and begin the time to live of all its keys."""
+        keys, lifetime = _Keys(job.id), self._lifetime(job)
+        pipe.set(keys.job, job.model_dump_json(), ex=lifetime)
+        for key in (keys.images, keys.result, keys.preview):
+            pipe.expire(key, lifetime)
+        pipe.set(keys.known, "", ex=lifetime + self._settings.tombstone_ttl_seconds)
+        pipe.zadd(_status_index(job.status), {job.id: 0})
+
+    def _lifetime(self, job: Job) -> int:
+        return self._settings.result_ttl_seconds if job.status.is_final else self._settings.pending_ttl_seconds
+
+    @staticmethod
+    def _read(redis: Redis | Pipeline, job_id: str) -> Job:
+        keys = _Keys(job_id)
+        document = cast(bytes | None, redis.get(keys.job))
+        if document is None:
+            raise ExpiredJob if redis.exists(keys.known) else UnknownJob
+        return Job.model_validate_json(document)
+
+    def _readable(self, ids: list[str]) -> list[Job]:
+        """The jobs of these ids, without those that expired or that another version has written."""
+        jobs = []
+        for job_id, document in self._documents(ids).items():
+            try:
+                jobs.append(Job.model_validate_json(document))
+            except ValidationError as error:
+                logger.warning("job %s cannot be read: %d errors in its document", job_id, error.error_count())
+        return jobs
+
+    def _documents(self, ids: list[str]) -> dict[str, bytes]:
+        """The documents of these ids that are still there; the other ids leave the indexes."""
+        if not ids:
+            return {}
+        documents = cast(list[bytes | None], self._redis.mget([_Keys(job_id).job for job_id in ids]))
+        found = {job_id: document for job_id, document in zip(ids, documents, strict=True) if document is not None}
+        gone = [job_id for job_id in ids if job_id not in found]
+        if gone:
+            with self._redis.pipeline() as pipe:
+                self._leave_indexes(pipe, gone)
+                pipe.execute()
+        return found
+
+    @staticmethod
+    def _leave_indexes(pipe: Pipeline, ids: list[str]) -> None:
+        for index in (_INDEX, *map(_status_index, Status)):
+            pipe.zrem(index, *ids)
+
+    @staticmethod
+    def _ids(members: Any) -> list[str]:
+        return [member.decode() for member in cast(Iterable[bytes], members)]

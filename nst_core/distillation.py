@@ -1,0 +1,286 @@
+"""Training of the compact encoder: a narrow student learns a teacher's activations (knowledge distillation).
+
+The student sees photographs, paintings, noisy and recoloured ones and, unlike in the usual recipe, *iterates of style
+transfer done with itself*: an image optimised against a network finds whatever that network gets wrong, so these are
+the inputs on which student and teacher must agree most.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from nst_core.dataset import ImageFolder, find_images, jitter
+from nst_core.device import autocast, choose_precision
+from nst_core.encoders import Compact, Encoder
+from nst_core.errors import TrainingFailed
+from nst_core.evaluation import CONTENT_LAYER, STYLE_LAYERS
+from nst_core.losses import gram_matrix, style_loss
+
+#: Heads that are needed for training only.  At full and half resolution the wide maps would take most of the time of an
+#: iteration, and with the narrow trunk's own Gram matrices the pictures are as good: see docs/compact-encoder.md.
+SCAFFOLD = ("heads.1_", "heads.2_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationOptions:
+    """How the compact encoder is trained.
+
+    Attributes:
+        steps: updates in all; the learning rate follows one cosine cycle over them.
+        batch: fresh crops per step.
+        iterates: images of the pool that join each batch (0: none).
+        crop: side of the crops, in pixels.
+        gram_weight: weight of the relative Gram error of the style layers.
+        paintings: share of a batch's crops that come from the paintings.
+        seed: of crops, augmentation and the initial weights.
+    """
+
+    steps: int = 20_000
+    batch: int = 8
+    iterates: int = 2
+    crop: int = 128
+    learning_rate: float = 3e-3
+    gram_weight: float = 0.3
+    paintings: float = 0.35
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationStep:
+    """What one step of the training gave."""
+
+    step: int
+    total_steps: int
+    loss: float
+    validation: dict[str, float] | None = None
+
+
+class IteratePool:
+    """Images on their way from a photograph to a painting's style, seen through the student.
+
+    Every call of :meth:`advance` takes a few of them one Adam step further and hands them out; after ``lifetime``
+    steps an image starts anew from another crop.
+    """
+
+    def __init__(self, count: int, crop: int, lifetime: int = 60, learning_rate: float = 0.03) -> None:
+        self.images = torch.zeros(count, 3, crop, crop)
+        self.mean, self.square = torch.zeros_like(self.images), torch.zeros_like(self.images)
+        self.styles = torch.zeros_like(self.images)
+        # Staggered, so that the images do not all start anew at once.
+        self.ages = torch.arange(count) * lifetime // max(count, 1)
+        self.filled = torch.zeros(count, dtype=torch.bool)
+        self.lifetime, self.learning_rate = lifetime, learning_rate
+
+    def advance(
+        self, student: Compact, count: int, photographs: ImageFolder, paintings: ImageFolder, generator: torch.Generator
+    ) -> Tensor:
+        """(count, 3, crop, crop) images, each one step closer to its painting as the student sees it."""
+        chosen = torch.randperm(len(self.images), generator=generator)[:count]
+        for i in chosen.tolist():
+            if not self.filled[i] or self.ages[i] >= self.lifetime:
+                self._restart(i, photographs, paintings, generator)
+        images = self.images[chosen].requires_grad_(True)
+        device = next(student.parameters()).device
+        with autocast(device, choose_precision("auto", device)):
+            with torch.no_grad():
+                targets = student(self.styles[chosen].to(device), STYLE_LAYERS)
+            features = student(images.to(device), STYLE_LAYERS)
+        losses = [style_loss(gram_matrix(features[k]), gram_matrix(targets[k])) for k in STYLE_LAYERS]
+        (gradient,) = torch.autograd.grad(torch.stack(losses).mean(), images)
+        age = self.ages[chosen].float().view(-1, 1, 1, 1) + 1
+        self.mean[chosen] = 0.9 * self.mean[chosen] + 0.1 * gradient
+        self.square[chosen] = 0.99 * self.square[chosen] + 0.01 * gradient.pow(2)
+        unbiased = self.mean[chosen] / (1 - 0.9**age)
+        scale = (self.square[chosen] / (1 - 0.99**age)).sqrt() + 1e-12
+        self.images[chosen] = (images.detach() - self.learning_rate * unbiased / scale).clamp(0, 1)
+        self.ages[chosen] += 1
+        return self.images[chosen]
+
+    def _restart(self, i: int, photographs: ImageFolder, paintings: ImageFolder, generator: torch.Generator) -> None:
+        self.images[i] = photographs.draw(1, generator)[0]
+        self.styles[i] = paintings.draw(1, generator)[0]
+        self.mean[i], self.square[i] = 0, 0
+        self.ages[i] = 0 if self.filled[i] else self.ages[i]
+        self.filled[i] = True
+
+
+class Distillation:
+    """One training run, resumable at any step.
+
+    Args:
+        teacher: its activations are the targets; an encoder with the layers conv1_1..conv5_1.
+        photographs, paintings: folders of images.
+        device: where to train.
+
+    Raises:
+        TrainingFailed: no images.
+    """
+
+    def __init__(
+        self, teacher: Encoder, photographs: Path, paintings: Path, options: DistillationOptions, device: torch.device
+    ) -> None:
+        self.options, self.device = options, device
+        self.precision = choose_precision("auto", device)
+        self.teacher = teacher.to(device).eval().requires_grad_(False)
+        photos = find_images(photographs)
+        # Every 25th photograph is kept for validation.
+        self.photographs = ImageFolder([p for i, p in enumerate(photos) if i % 25], options.crop)
+        self.validation_set = ImageFolder(photos[::25], 256, scales=(0.8, 0.8))
+        self.paintings = ImageFolder(find_images(paintings), options.crop, long_side=900)
+        torch.manual_seed(options.seed)
+        self.generator = torch.Generator().manual_seed(options.seed)
+        self.layers = tuple(f"relu{n}" for n in teacher.names if n <= "5_1")
+        with torch.no_grad():
+            sample = self.teacher(self.photographs.draw(16, self.generator).to(device), self.layers)
+        self.scales = {k: self._channel_scale(v) for k, v in sample.items()}
+        student = Compact({k[4:]: v.shape[1] for k, v in sample.items()})
+        self.student = student.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = torch.optim.swa_utils.AveragedModel(
+            self.student,
+            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.999),  # type: ignore[no-untyped-call]
+        )
+        self.optimizer = torch.optim.AdamW(
+            self.student.parameters(), lr=options.learning_rate, weight_decay=1e-4, betas=(0.9, 0.98)
+        )
+        self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, options.learning_rate, total_steps=options.steps + 1, pct_start=0.05
+        )
+        self.pool = IteratePool(24, options.crop)
+        self.step = 0
+
+    @staticmethod
+    def _channel_scale(features: Tensor) -> Tensor:
+        """Root mean square of each channel plus a tenth of the layer's: without it, a few channels carry all of
+        the error of the deep layers and the others are never learnt."""
+        square = features.float().pow(2)
+        return (square.mean((0, 2, 3)).sqrt() + 0.1 * square.mean().sqrt()).clamp_min(1e-6)
+
+    def _batch(self) -> Tensor:
+        painted = round(self.options.batch * self.options.paintings)
+        crops = [
+            self.photographs.draw(self.options.batch - painted, self.generator),
+            self.paintings.draw(painted, self.generator),
+        ]
+        images = jitter(torch.cat(crops), self.generator)
+        if self.options.iterates:
+            pool = self.pool.advance(
+                self.student, self.options.iterates, self.photographs, self.paintings, self.generator
+            )
+            images = torch.cat([images, pool])
+        return images.to(self.device)
+
+    def loss(self, images: Tensor) -> Tensor:
+        """The distance of student and teacher on images (N, 3, H, W): a scalar."""
+        with autocast(self.device, self.precision):
+            with torch.no_grad():
+                targets = self.teacher(images, self.layers, thin=2)
+            features = self.student(images, self.layers, thin=2)
+        terms = []
+        for layer in self.layers:
+            # Full maps stay in the encoder's precision; only the sums over them, one per channel, become float32.
+            square = (features[layer] - targets[layer]).square().mean((0, 2, 3)).float()
+            distance = (square / self.scales[layer].square()).mean()
+            terms.append(distance * (1.0 if layer in (*STYLE_LAYERS, CONTENT_LAYER) else 0.2))
+            if layer in STYLE_LAYERS:
+                gram = style_loss(gram_matrix(features[layer]), gram_matrix(targets[layer]))
+                terms.append(self.options.gram_weight * gram)
+        return torch.stack(terms).sum()
+
+    def run(self, *, validate_every: int = 500) -> Iterator[DistillationStep]:
+        """Trains to the end, one step per item.
+
+        Raises:
+            TrainingFailed: the loss is no longer finite.
+        """
+        while self.step < self.options.steps:
+            self.student.train()
+            self.optimizer.zero_grad(set_to_none=True)
+            loss = self.loss(self._batch())
+            value = loss.item()
+            if not math.isfinite(value):
+                raise TrainingFailed(f"the loss is {value} at step {self.step}; try a lower learning rate")
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
+            self.optimizer.step()
+            self.scheduler.step()
+            self.average.update_parameters(self.student)
+            self.step += 1
+            due = self.step % validate_every == 0 or self.step == self.options.steps
+            yield DistillationStep(
+                step=self.step,
+                total_steps=self.options.steps,
+                loss=value,
+                validation=self.validate() if due else None,
+            )
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Relative squared error of each style layer and the content layer on held-out photographs."""
+        errors: dict[str, float] = {}
+        images = self.validation_set.draw(len(self.validation_set), torch.Generator().manual_seed(1)).to(self.device)
+        layers = (*STYLE_LAYERS, CONTENT_LAYER)
+        expected, actual = self.teacher(images, layers), self.average.module(images, layers)
+        for layer in layers:
+            difference = (actual[layer] - expected[layer]).pow(2).mean()
+            errors[layer] = float(difference / expected[layer].pow(2).mean())
+        for layer in STYLE_LAYERS:
+            errors[f"gram {layer}"] = float(style_loss(gram_matrix(actual[layer]), gram_matrix(expected[layer])))
+        return errors
+
+    def save_weights(self, path: Path) -> None:
+        """The averaged weights in fp16 safetensors, ready for :meth:`Compact.from_file`."""
+        state = {
+            k: v.detach().half().contiguous().cpu()
+            for k, v in self.average.module.state_dict().items()
+            if not k.startswith(SCAFFOLD)
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(state, path, metadata={"encoder": "compact", "step": str(self.step)})
+
+    def save_checkpoint(self, path: Path) -> None:
+        """Everything that a later :meth:`resume` needs, replaced atomically."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        torch.save(self._state(), partial)
+        partial.replace(path)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "options": asdict(self.options),
+            "step": self.step,
+            "student": self.student.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "scales": self.scales,
+            "generator": self.generator.get_state(),
+            "pool": {k: v for k, v in vars(self.pool).items() if isinstance(v, Tensor)},
+        }
+
+    def resume(self, path: Path) -> None:
+        """Goes on from a checkpoint of the same options.
+
+        Raises:
+            TrainingFailed: it cannot be read or belongs to a training with other options.
+        """
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+        except Exception as error:  # torch raises many types for a damaged file
+            raise TrainingFailed(f"the checkpoint {path.name} cannot be read: {error}") from None
+        if state["options"] != asdict(self.options):
+            raise TrainingFailed(f"the checkpoint {path.name} belongs to a training with other options")
+        self.step = state["step"]
+        self.student.load_state_dict(state["student"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.scales = state["scales"]
+        self.generator.set_state(state["generator"].cpu())
+        for name, value in state["pool"].items():
+            setattr(self.pool, name, value.cpu())

@@ -1,0 +1,64 @@
+"""The errors of the engines.
+
+NSTError
+├── InvalidOptions       an option is out of its bounds, or does not fit the others
+├── DeviceUnavailable    the device to compute on does not exist here
+├── InvalidImage         a file is not an image that can be painted
+├── WeightsUnavailable   an encoder's weights are not here and cannot be had
+├── CorruptWeights       a weights file is not what it should be
+├── Diverged             the optimisation ended in NaN, also with safer settings
+└── TrainingFailed       a training cannot start or go on
+"""
+
+
+class NSTError(Exception):
+    """Something went wrong while painting."""
+
+    code = "internal"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__class__.__doc__)
+
+
+class InvalidOptions(NSTError, ValueError):
+    """The options are out of their bounds or contradict each other."""
+
+    code = "invalid_options"
+
+    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class DeviceUnavailable(NSTError):
+    """There is no such device on this machine."""
+
+    code = "device_unavailable"
+
+
+class InvalidImage(NSTError, ValueError):
+    """The file is not an image that can be painted."""
+
+    code = "invalid_image"
+
+
+class WeightsUnavailable(NSTError):
+    """The weights of this encoder are not on this machine and could not be downloaded."""
+
+    code = "weights_unavailable"
+
+
+class CorruptWeights(WeightsUnavailable):
+    """The weights file is damaged or belongs to another network."""
+
+
+class Diverged(NSTError):
+    """The optimisation diverged, also after a restart with safer settings."""
+
+    code = "diverged"
+
+
+class TrainingFailed(NSTError):
+    """The training cannot start or go on."""
+
+    code = "training_failed"

@@ -1,0 +1,208 @@
+"""Every option of the engines, stated once: name, type, default, bounds and meaning.  Free of torch.
+
+The job's fields, the command line, the OpenAPI schema and the documentation are derived from here.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from types import UnionType
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+
+from nst_core.errors import InvalidOptions
+
+#: Convolutions per block of each encoder; layers are named convB_I and reluB_I after them.
+ENCODER_BLOCKS: dict[str, tuple[int, ...]] = {
+    "compact": (2, 2, 4, 4, 1),
+    "vgg16": (2, 2, 3, 3, 3),
+    "vgg19": (2, 2, 4, 4, 4),
+}
+
+#: Bounds of the long side, in pixels.
+SMALLEST_SIDE = 64
+LARGEST_SIDE = 16_384
+
+#: A shorter side, at any scale, leaves less than two positions in block 5 of an encoder.
+SHORTEST_SIDE = 32
+
+OutputFormat = Literal["png", "jpeg", "webp", "tiff"]
+MEDIA_TYPES: dict[str, str] = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "tiff": "image/tiff",
+}
+
+#: Formats that know a quality from 1 to 100.
+LOSSY_FORMATS = ("jpeg", "webp")
+DEFAULT_QUALITY = 90
+
+
+def layer_names(encoder: str) -> tuple[str, ...]:
+    """Every layer name of an encoder, shallow to deep.
+
+    Raises:
+        InvalidOptions: there is no such encoder.
+    """
+    if encoder not in ENCODER_BLOCKS:
+        raise InvalidOptions(f"{encoder!r} is not an encoder: {', '.join(ENCODER_BLOCKS)}", field="encoder")
+    blocks = enumerate(ENCODER_BLOCKS[encoder], 1)
+    return tuple(f"{kind}{b}_{i}" for b, depth in blocks for i in range(1, depth + 1) for kind in ("conv", "relu"))
+
+
+def _option(
+    default: Any,
+    description: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    fast: bool = False,
+) -> Any:
+    return field(
+        default=default, metadata={"description": description, "minimum": minimum, "maximum": maximum, "fast": fast}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatysOptions:
+    """Options of the iterative engine (Gatys et al. 2016).
+
+    Raises:
+        InvalidOptions: a value is out of its bounds, of the wrong type, or does not fit the others.
+    """
+
+    size: int = _option(
+        512, "Long side of the result in pixels; the aspect ratio is the content's.", minimum=SMALLEST_SIDE,
+        maximum=LARGEST_SIDE,
+    )  # fmt: skip
+    style_size: int | None = _option(
+        None, "Long side to which each style image is scaled: larger means larger strokes. Default: the result's.",
+        minimum=SMALLEST_SIDE, maximum=LARGEST_SIDE,
+    )  # fmt: skip
+    iterations: int = _option(250, "Iterations in all, over the scales of the pyramid.", minimum=1, maximum=10_000)
+    scales: int | None = _option(
+        None, "Scales of the pyramid, each twice the one before; 1 works at the full size only. Default: by size.",
+        minimum=1, maximum=8,
+    )  # fmt: skip
+    encoder: Literal["compact", "vgg16", "vgg19"] = _option("compact", "The network whose features are compared.")
+    content_layers: tuple[str, ...] = _option(("relu4_2",), "Layers that keep the content, convB_I or reluB_I.")
+    style_layers: tuple[str, ...] = _option(
+        ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), "Layers whose Gram matrices make the style."
+    )
+    content_layer_weights: tuple[float, ...] = _option(
+        (), "One weight per content layer; equal when empty.", minimum=0, maximum=1e6
+    )
+    style_layer_weights: tuple[float, ...] = _option(
+        (), "One weight per style layer; equal when empty.", minimum=0, maximum=1e6
+    )
+    content_weight: float = _option(0.05, "Weight of the content loss; 0 leaves it out.", minimum=0, maximum=1e6)
+    style_weight: float = _option(1.0, "Weight of the style loss; 0 leaves it out.", minimum=0, maximum=1e6)
+    tv_weight: float = _option(0.05, "Weight of total variation: larger is smoother.", minimum=0, maximum=1e6)
+    pooling: Literal["average", "max"] = _option("average", "Pooling between the encoder's blocks.")
+    normalize_weights: bool = _option(
+        False, "Scale the encoder's weights so that the mean activation of each channel is 1, as Gatys et al. did."
+    )
+    init: Literal["content", "noise", "image"] = _option(
+        "content", "Where the optimisation starts; image needs an initial image."
+    )
+    optimizer: Literal["lbfgs", "adam"] = _option("lbfgs", "L-BFGS gives the better picture, Adam takes less memory.")
+    learning_rate: float | None = _option(
+        None, "Step size. Default: 1 for L-BFGS, 0.02 for Adam.", minimum=1e-5, maximum=10
+    )
+    history: int = _option(10, "Past steps that L-BFGS remembers; memory grows with it.", minimum=1, maximum=100)
+    seed: int = _option(0, "Seed of the noise; the same seed gives the same picture.", minimum=0, maximum=2**32 - 1)
+    precision: Literal["auto", "float32", "bfloat16"] = _option(
+        "auto", "Precision of the encoder; automatic takes bfloat16 where the hardware gains from it."
+    )
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            object.__setattr__(self, name, _checked(name, hint, getattr(self, name), OPTIONS[name].metadata))
+        for kind in ("content", "style"):
+            layers = getattr(self, f"{kind}_layers")
+            weights = getattr(self, f"{kind}_layer_weights")
+            known = layer_names(self.encoder)
+            for layer in layers:
+                if layer not in known:
+                    raise InvalidOptions(
+                        f"the encoder {self.encoder} has no layer {layer!r}; it has {known[0]} to {known[-1]}",
+                        field=f"{kind}_layers",
+                    )
+            if len(set(layers)) != len(layers):
+                raise InvalidOptions("a layer is named twice", field=f"{kind}_layers")
+            if weights and len(weights) != len(layers):
+                raise InvalidOptions(f"{len(weights)} weights for {len(layers)} layers", field=f"{kind}_layer_weights")
+            if weights and not any(weights):
+                raise InvalidOptions("at least one weight must be above 0", field=f"{kind}_layer_weights")
+        if not self.uses_content and not self.uses_style:
+            raise InvalidOptions("content_weight and style_weight cannot both be 0", field="style_weight")
+
+    @property
+    def uses_content(self) -> bool:
+        """Whether the content loss takes part."""
+        return self.content_weight > 0 and bool(self.content_layers)
+
+    @property
+    def uses_style(self) -> bool:
+        """Whether the style loss takes part."""
+        return self.style_weight > 0 and bool(self.style_layers)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """From names and values, as they come out of JSON.
+
+        Raises:
+            InvalidOptions: as the class, and for an unknown name.
+        """
+        for name in values:
+            if name not in OPTIONS:
+                raise InvalidOptions(f"there is no option {name!r}", field=name)
+        return cls(**values)
+
+
+#: The options by name, as dataclass fields with ``metadata`` of description, minimum and maximum.
+OPTIONS = {f.name: f for f in fields(GatysOptions)}
+
+
+def default_of(name: str) -> Any:
+    """The default of one option."""
+    default = OPTIONS[name].default
+    assert default is not MISSING
+    return default
+
+
+def _checked(name: str, hint: Any, value: Any, limits: Mapping[str, Any]) -> Any:
+    """``value`` in the type of ``hint`` and within its bounds."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        return None if value is None else _checked(name, arguments[0], value, limits)
+    if origin is tuple:
+        if isinstance(value, str) or not hasattr(value, "__iter__"):
+            raise InvalidOptions(f"{name} must be a list", field=name)
+        return tuple(_checked(name, arguments[0], item, limits) for item in value)
+    if origin is Literal:
+        if value not in arguments:
+            raise InvalidOptions(f"{name} must be one of {', '.join(arguments)}, not {value!r}", field=name)
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not hint:
+        kinds = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+        raise InvalidOptions(f"{name} must be {kinds[hint]}, not {value!r}", field=name)
+    low, high = limits["minimum"], limits["maximum"]
+    if hint is float and not math.isfinite(value):
+        raise InvalidOptions(f"{name} must be a finite number", field=name)
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise InvalidOptions(f"{name} must be between {low:g} and {high:g}, not {value:g}", field=name)
+    return value
+
+
+def default_long_side(width: int, height: int, most: int) -> int:
+    """The long side of a result whose size is not asked for: the content's own, at most ``most``."""
+    return max(SMALLEST_SIDE, min(max(width, height), most))
+
+
+def output_size(width: int, height: int, long_side: int) -> tuple[int, int]:
+    """(width, height) of the result: the long side exactly ``long_side``, the aspect ratio kept."""
+    scale = long_side / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))

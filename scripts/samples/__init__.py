@@ -1,0 +1,1 @@
+"""Procedural sample pictures: one module per picture, every pixel computed here."""

@@ -1,0 +1,77 @@
+"""The application over a real Redis, and images to send to it."""
+
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from celery import Celery
+from PIL import Image
+
+from api.app import create_app
+from api.settings import ApiSettings
+from jobs.protocol import Store
+from jobs.queue import make_celery
+from jobs.store import RedisStore
+
+with warnings.catch_warnings():
+    # It asks for httpx2, which is not what the rest of the project uses.
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
+
+MakeClient = Callable[..., TestClient]
+MakePicture = Callable[..., bytes]
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Store]:
+    store = RedisStore.connect(redis_url, ApiSettings(redis_url=redis_url))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def celery(redis_url: str) -> Iterator[Celery]:
+    celery = make_celery(ApiSettings(redis_url=redis_url))
+    yield celery
+    celery.close()
+
+
+@pytest.fixture
+def make_client(redis_url: str, store: Store, celery: Celery) -> Iterator[MakeClient]:
+    """Makes clients of applications with given settings."""
+    made: list[TestClient] = []
+
+    def make(**settings: Any) -> TestClient:
+        app = create_app(ApiSettings(redis_url=redis_url, **settings), store, celery)
+        made.append(TestClient(app, base_url="http://server"))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> TestClient:
+    """A client of the application with its default settings; what the application raises unexpectedly is raised."""
+    return make_client()
+
+
+@pytest.fixture(scope="session")
+def picture() -> MakePicture:
+    """Makes image files."""
+
+    def make(width: int = 100, height: int = 80, *, mode: str = "RGB", kind: str = "PNG", **options: Any) -> bytes:
+        file = io.BytesIO()
+        Image.new(mode, (width, height)).save(file, kind, **options)
+        return file.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def png(picture: MakePicture) -> bytes:
+    """A small image file, 100 x 80 pixels."""
+    return picture()

@@ -1,0 +1,346 @@
+"""``POST /jobs``: what becomes a job."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+
+import pytest
+import redis
+from PIL import Image
+
+from api.settings import ApiSettings
+from jobs.contract import Job, Status
+from jobs.errors import StoreUnavailable
+from jobs.memory import MemoryStore
+from jobs.protocol import Store
+from jobs.queue import make_celery
+from nst_core.options import OPTIONS, GatysOptions
+
+MakePicture = Callable[..., bytes]
+
+
+def files(content: bytes, style: bytes | None = None) -> dict[str, tuple[str, bytes]]:
+    return {"content": ("photo.png", content), "style": ("painting.png", style or content)}
+
+
+def test_two_images_become_a_job_in_the_queue(client, store: Store, redis_url: str, picture: MakePicture) -> None:
+    content, style = picture(100, 80), picture(90, 90, kind="JPEG")
+    response = client.post("/jobs", files=files(content, style))
+    assert response.status_code == 202
+    job = response.json()
+    assert response.headers["location"] == f"/jobs/{job['id']}"
+    assert int(response.headers["retry-after"]) > 0
+    assert (job["status"], job["method"], job["attempt"]) == ("queued", "gatys", 0)
+    assert job["urls"]["result"] == f"jobs/{job['id']}/result"
+    assert client.get(response.headers["location"]).json() == job
+    assert store.image(job["id"], "content") == content
+    assert store.image(job["id"], "style.0") == style
+    assert job["input"]["content_sha256"] == hashlib.sha256(content).hexdigest()
+    assert job["input"]["style_sha256"] == [hashlib.sha256(style).hexdigest()]
+    with redis.Redis.from_url(redis_url) as queue:
+        (message,) = queue.lrange("nst:gatys\x06\x165", 0, -1)
+    args, _, _ = json.loads(base64.b64decode(json.loads(message)["body"]))
+    assert args == [job["id"]]
+
+
+def test_every_value_in_force_is_told(client, store: Store, png: bytes) -> None:
+    job = client.post("/jobs", files=files(png)).json()
+    params = job["input"]["params"]
+    assert params.keys() == OPTIONS.keys() | {"output_format", "quality"}
+    assert (params["size"], params["style_size"]) == (100, 100)
+    assert (params["output_format"], params["quality"]) == ("png", None)
+    assert store.get(job["id"]).input.options == GatysOptions(size=100, style_size=100)
+
+
+def test_options_are_fields(client, store: Store, png: bytes) -> None:
+    fields = {
+        "method": "gatys",
+        "size": "128",
+        "style_size": "96",
+        "iterations": "7",
+        "encoder": "vgg19",
+        "content_layers": "conv4_2",
+        "style_layers": ["relu1_1, relu2_1", "relu3_1"],
+        "style_layer_weights": "1,.5,2e-1",
+        "content_weight": "0",
+        "normalize_weights": "true",
+        "learning_rate": "0.5",
+        "seed": "4294967295",
+        "output_format": "jpeg",
+        "quality": "75",
+        "metadata": '{"order": [17, "é"]}',
+    }
+    job = client.post("/jobs", files=files(png), data=fields).json()
+    assert store.get(job["id"]).input.options == GatysOptions(
+        size=128,
+        style_size=96,
+        iterations=7,
+        encoder="vgg19",
+        content_layers=("conv4_2",),
+        style_layers=("relu1_1", "relu2_1", "relu3_1"),
+        style_layer_weights=(1.0, 0.5, 0.2),
+        content_weight=0.0,
+        normalize_weights=True,
+        learning_rate=0.5,
+        seed=4294967295,
+    )
+    assert (job["input"]["params"]["output_format"], job["input"]["params"]["quality"]) == ("jpeg", 75)
+    assert job["metadata"] == {"order": [17, "é"]}
+
+
+def test_a_list_may_be_empty(client, png: bytes) -> None:
+    job = client.post("/jobs", files=files(png), data={"content_layers": ""}).json()
+    assert job["input"]["params"]["content_layers"] == []
+
+
+def test_an_initial_image_goes_with_its_option(client, store: Store, png: bytes, picture: MakePicture) -> None:
+    init = picture(70, 70)
+    response = client.post("/jobs", files=files(png) | {"init_image": ("i.png", init)}, data={"init": "image"})
+    job = response.json()
+    assert response.status_code == 202
+    assert store.image(job["id"], "init") == init
+    assert job["input"]["init_sha256"] == hashlib.sha256(init).hexdigest()
+
+
+def test_a_file_input_that_was_left_alone_is_no_file(client, png: bytes) -> None:
+    boundary = "x"
+    left_alone = b'--x\r\nContent-Disposition: form-data; name="init_image"; filename=""\r\n\r\n\r\n'
+    parts = b"".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="a"\r\n\r\n'.encode() + png + b"\r\n"
+        for name in ("content", "style")
+    )
+    headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+    assert client.post("/jobs", content=parts + left_alone + b"--x--\r\n", headers=headers).status_code == 202
+
+
+# Sizes
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [(100, 80, 100), (300, 200, 200), (48, 40, 64)],
+)
+def test_the_size_is_the_contents_own_within_the_servers(
+    make_client, picture: MakePicture, width: int, height: int, expected: int
+) -> None:
+    client = make_client(default_size=200)
+    job = client.post("/jobs", files=files(picture(width, height))).json()
+    assert job["input"]["params"]["size"] == expected
+
+
+def test_the_largest_size_holds_for_the_default_too(make_client, picture: MakePicture) -> None:
+    client = make_client(max_size=100)
+    assert client.post("/jobs", files=files(picture(300, 200))).json()["input"]["params"]["size"] == 100
+
+
+def test_the_default_encoder_is_the_servers(make_client, png: bytes) -> None:
+    client = make_client(default_encoder="vgg16")
+    assert client.post("/jobs", files=files(png)).json()["input"]["params"]["encoder"] == "vgg16"
+
+
+def test_orientation_counts(client, picture: MakePicture) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    # On its side this is 40 x 400, which leaves enough at 400 pixels but not at 64.
+    lying = picture(400, 40, kind="JPEG", exif=exif)
+    refused = client.post("/jobs", files=files(picture(), lying), data={"size": "64"})
+    assert "40 x 400" in refused.json()["detail"]
+    assert client.post("/jobs", files=files(lying, picture())).json()["input"]["params"]["size"] == 400
+
+
+@pytest.mark.parametrize("name", ["content", "style"])
+def test_images_of_which_nothing_would_be_left_are_refused(client, picture: MakePicture, name: str) -> None:
+    images = files(picture()) | {name: ("long.png", picture(1000, 20))}
+    response = client.post("/jobs", files=images, data={"size": "256"})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == f"#/{name}"
+    assert "256 x 5" in response.json()["detail"]
+
+
+# Fields that are refused
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("size", "63"),
+        ("size", "5000"),
+        ("size", "20000"),
+        ("size", "1e3"),
+        ("size", "64.0"),
+        ("size", " 64"),
+        ("size", "٦٤٠"),
+        ("size", "1_000"),
+        ("size", ""),
+        ("size", "9" * 5000),
+        ("size", "\x00"),
+        ("style_size", "5000"),
+        ("iterations", "0"),
+        ("iterations", "10001"),
+        ("iterations", "-1"),
+        ("encoder", "resnet"),
+        ("style_layers", "relu9_9"),
+        ("style_layers", "relu1_1,relu1_1"),
+        ("style_layers", "relu1_1,,relu2_1"),
+        ("style_layer_weights", "1,2"),
+        ("style_layer_weights", "1,2,3,4,x"),
+        ("style_weight", "nan"),
+        ("style_weight", "inf"),
+        ("style_weight", "1e9999"),
+        ("style_weight", "-1"),
+        ("style_weight", "0x10"),
+        ("normalize_weights", "yes"),
+        ("learning_rate", ""),
+        ("seed", "4294967296"),
+        ("init", "random"),
+        ("method", "fast"),
+        ("output_format", "gif"),
+        ("metadata", "[]"),
+        ("metadata", "{"),
+        ("metadata", '{"a": NaN}'),
+        ("metadata", '{"a": 1e999}'),
+        ("metadata", '{"a": "\\ud800"}'),
+        ("metadata", '{"a": "' + "x" * 5000 + '"}'),
+        ("metadata", '{"a": ' + "[" * 9 + "]" * 9 + "}"),
+        ("metadata", "[" * 4000),
+    ],
+)
+def test_bad_values_are_refused_and_named(client, png: bytes, field: str, value: str) -> None:
+    response = client.post("/jobs", files=files(png), data={field: value})
+    assert response.status_code == 422
+    problem = response.json()
+    assert problem["code"] == "invalid_options"
+    assert [error["pointer"] for error in problem["errors"]] == [f"#/{field}"]
+    assert client.get("/jobs").json()["items"] == []
+
+
+@pytest.mark.parametrize("quality", ["0", "101", "x", "9" * 18])
+def test_bad_quality_is_refused(client, png: bytes, quality: str) -> None:
+    response = client.post("/jobs", files=files(png), data={"output_format": "webp", "quality": quality})
+    assert response.json()["errors"][0]["pointer"] == "#/quality"
+
+
+@pytest.mark.parametrize("output_format", ["png", "tiff"])
+def test_quality_goes_with_lossy_formats_only(client, png: bytes, output_format: str) -> None:
+    response = client.post("/jobs", files=files(png), data={"output_format": output_format, "quality": "90"})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "#/quality"
+
+
+def test_a_limit_of_the_server_is_named_with_its_setting(make_client, png: bytes) -> None:
+    response = make_client(max_size=1000).post("/jobs", files=files(png), data={"size": "1001"})
+    assert "1000" in response.json()["detail"]
+    assert "NST_MAX_SIZE" in response.json()["detail"]
+
+
+def test_all_that_is_wrong_is_told_at_once(client, png: bytes) -> None:
+    fields = {"size": ["64", "65"], "colour": "blue", "seed": "x", "a/b~c d": "1", "style": "text"}
+    sent = {"content": ("a.png", png), "iterations": ("b.txt", b"5"), "mask": ("c.png", png)}
+    problem = client.post("/jobs", files=sent, data=fields).json()
+    assert {error["pointer"]: error["detail"] for error in problem["errors"]} == {
+        "#/size": "must be sent once",
+        "#/colour": "there is no such field",
+        "#/seed": "must be a whole number",
+        "#/a~1b~0c%20d": "there is no such field",
+        "#/style": "must be a file",
+        "#/iterations": "must not be a file",
+        "#/mask": "there is no such field",
+    }
+
+
+@pytest.mark.parametrize("missing", ["content", "style"])
+def test_both_images_are_required(client, png: bytes, missing: str) -> None:
+    sent = files(png)
+    del sent[missing]
+    response = client.post("/jobs", files=sent)
+    assert response.status_code == 422
+    assert response.json()["errors"] == [{"pointer": f"#/{missing}", "detail": "is required"}]
+
+
+def test_a_second_style_is_refused(client, png: bytes) -> None:
+    sent = [("content", ("a.png", png)), ("style", ("b.png", png)), ("style", ("c.png", png))]
+    assert client.post("/jobs", files=sent).json()["errors"][0]["pointer"] == "#/style"
+
+
+def test_an_initial_image_and_its_option_need_each_other(client, png: bytes) -> None:
+    with_image = files(png) | {"init_image": ("i.png", png)}
+    for response in (
+        client.post("/jobs", files=files(png), data={"init": "image"}),
+        client.post("/jobs", files=with_image),
+        client.post("/jobs", files=with_image, data={"init": "noise"}),
+    ):
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["pointer"] == "#/init_image"
+
+
+# Acceptance is whole or not at all
+
+
+def test_a_job_that_cannot_be_queued_is_not_kept(make_client, png: bytes) -> None:
+    settings = ApiSettings(redis_url="redis://127.0.0.1:1/0")
+    store = MemoryStore(settings)
+    client = make_client()
+    client.app.state.store = store
+    client.app.state.celery = make_celery(settings)
+    response = client.post("/jobs", files=files(png))
+    assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
+    assert int(response.headers["retry-after"]) > 0
+    assert store.list_jobs().items == []
+    client.app.state.celery.close()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_store_that_fails_leaves_neither_job_nor_message(make_client, redis_url: str, png: bytes, kept: bool) -> None:
+    class FailingStore(MemoryStore):
+        def create(self, job: Job, images: Mapping[str, bytes]) -> None:
+            if kept:  # and only the answer is lost
+                super().create(job, images)
+            raise StoreUnavailable
+
+    client = make_client()
+    client.app.state.store = FailingStore(ApiSettings())
+    assert client.post("/jobs", files=files(png)).status_code == 503
+    assert client.app.state.store.list_jobs().items == []
+    with redis.Redis.from_url(redis_url) as queue:
+        assert queue.keys("nst:gatys*") == []
+
+
+def test_a_sub_path_is_in_the_location_whether_or_not_the_proxy_takes_it_away(make_client, png: bytes) -> None:
+    client = make_client(root_path="/nst")
+    for path in ("/jobs", "/nst/jobs"):
+        response = client.post(path, files=files(png))
+        assert response.headers["location"] == f"/nst/jobs/{response.json()['id']}"
+        assert client.get(response.headers["location"]).json()["status"] == Status.QUEUED
+        assert client.get(path + "/x").json()["instance"] == "/nst/jobs/x"
+    assert client.get("/openapi.json").json()["servers"] == [{"url": "/nst"}]
+
+
+# The description
+
+
+def test_the_document_describes_every_field(make_client) -> None:
+    client = make_client(max_size=1000, default_encoder="vgg16")
+    operation = client.get("/openapi.json").json()["paths"]["/jobs"]["post"]
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    properties = form["properties"]
+    assert properties.keys() >= OPTIONS.keys() | {"content", "style", "init_image", "output_format", "metadata"}
+    assert form["required"] == ["content", "style"]
+    assert all(schema["description"] for schema in properties.values())
+    assert properties["content"]["format"] == "binary"
+    assert (properties["size"]["minimum"], properties["size"]["maximum"]) == (64, 1000)
+    assert properties["encoder"]["default"] == "vgg16"
+    assert properties["style_layers"]["items"] == {"type": "string"}
+    assert properties["iterations"]["default"] == OPTIONS["iterations"].default
+    assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
+
+
+def test_the_defaults_of_the_document_are_accepted(client, png: bytes) -> None:
+    operation = client.get("/openapi.json").json()["paths"]["/jobs"]["post"]
+    properties = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+    fields = {
+        name: str(value).lower() if isinstance(value, bool) else value if isinstance(value, list) else str(value)
+        for name, value in defaults.items()
+    }
+    assert client.post("/jobs", files=files(png), data=fields).status_code == 202

@@ -1,0 +1,69 @@
+"""The job and its settings."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+from pydantic import ValidationError
+
+from jobs.contract import Job, JobInput, Status, Urls, new_job_id, now
+from jobs.settings import Settings
+from nst_core.errors import InvalidOptions
+from nst_core.options import GatysOptions
+
+
+def a_job(**params: object) -> Job:
+    job_id = new_job_id()
+    job_input = JobInput(params=params, content_sha256="", style_sha256=[""])
+    return Job(id=job_id, created_at=now(), input=job_input, urls=Urls.of(job_id))
+
+
+def test_three_statuses_are_final() -> None:
+    assert [status for status in Status if status.is_final] == [Status.SUCCEEDED, Status.FAILED, Status.CANCELED]
+
+
+def test_urls_are_relative_to_the_root_of_the_api() -> None:
+    assert Urls.of("x").result == "jobs/x/result"
+
+
+def test_a_job_survives_json() -> None:
+    job = a_job(size=64, style_layers=["relu1_1"])
+    assert Job.model_validate_json(job.model_dump_json()) == job
+    assert json.loads(job.model_dump_json())["created_at"].endswith("Z")
+
+
+def test_a_job_is_changed_through_evolve_alone_which_validates() -> None:
+    job = a_job()
+    with pytest.raises(ValidationError):
+        job.status = Status.FAILED  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        job.evolve(attempt=-1)
+    with pytest.raises(ValidationError):
+        job.evolve(unknown=1)
+    assert job.evolve(attempt=1).attempt == 1
+    assert job.attempt == 0
+
+
+def test_the_options_come_back_from_the_parameters() -> None:
+    options = GatysOptions(size=300, style_layers=("relu2_1",), learning_rate=0.5)
+    job = a_job(**asdict(options), output_format="png")
+    assert Job.model_validate_json(job.model_dump_json()).input.options == options
+    with pytest.raises(InvalidOptions):
+        _ = a_job(size=1).input.options
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_LEASE_SECONDS", "7")
+    assert Settings().lease_seconds == 7
+    monkeypatch.setenv("NST_REDIS_URL", "http://host")
+    with pytest.raises(ValidationError, match="redis://"):
+        Settings()
+
+
+def test_the_soft_limit_comes_before_the_hard_one() -> None:
+    assert Settings(time_limit_seconds=100).soft_time_limit_seconds == 70
+    assert Settings(time_limit_seconds=5).soft_time_limit_seconds == 1
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nst_core.dataset import ImageFolder, find_images, jitter
+from nst_core.distillation import Distillation, DistillationOptions
+from nst_core.encoders import Compact
+from nst_core.errors import TrainingFailed
+from nst_core.image import to_picture
+from nst_core.normalization import calibration_images
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    for seed in range(3):
+        to_picture(calibration_images(1, 96, seed)).save(folder / f"{seed}.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 this is not a JPEG")
+    return folder
+
+
+def _distillation(images: Path, steps: int = 6) -> Distillation:
+    torch.manual_seed(3)
+    teacher = Compact({"1_1": 8, "2_1": 8, "3_1": 8, "4_1": 8, "4_2": 8, "5_1": 8}, widths=(4, 4, 8, 8, 8))
+    options = DistillationOptions(steps=steps, batch=3, iterates=1, crop=64)
+    return Distillation(teacher, images, images, options, torch.device("cpu"))
+
+
+def test_training_improves_and_its_weights_load(images: Path, tmp_path: Path) -> None:
+    run = _distillation(images, steps=30)
+    before = run.validate()
+    losses = [step.loss for step in run.run()]
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+    run.save_weights(tmp_path / "w.safetensors")
+    encoder = Compact.from_file(tmp_path / "w.safetensors")
+    found = encoder(torch.rand(1, 3, 64, 64), ("relu3_1",))["relu3_1"]
+    assert found.shape == (1, 8, 16, 16)
+    assert set(before) == set(run.validate())
+
+
+def test_resuming_gives_exactly_what_an_uninterrupted_run_gives(images: Path, tmp_path: Path) -> None:
+    whole = [step.loss for step in _distillation(images).run()]
+    first = _distillation(images)
+    losses = [step.loss for _, step in zip(range(3), first.run(), strict=False)]
+    first.save_checkpoint(tmp_path / "c.pt")
+    second = _distillation(images)
+    second.resume(tmp_path / "c.pt")
+    assert losses + [step.loss for step in second.run()] == whole
+
+
+def test_a_checkpoint_of_another_training_is_refused(images: Path, tmp_path: Path) -> None:
+    _distillation(images, steps=6).save_checkpoint(tmp_path / "c.pt")
+    with pytest.raises(TrainingFailed, match="other options"):
+        _distillation(images, steps=7).resume(tmp_path / "c.pt")
+    (tmp_path / "c.pt").write_bytes(b"nonsense")
+    with pytest.raises(TrainingFailed, match="cannot be read"):
+        _distillation(images).resume(tmp_path / "c.pt")
+
+
+def test_unreadable_images_are_skipped_and_counted(images: Path) -> None:
+    folder = ImageFolder(find_images(images), 32)
+    assert len(folder) == 3
+    assert folder.skipped == 1
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailed, match="no images"):
+        find_images(tmp_path)
+    with pytest.raises(TrainingFailed, match="no images"):
+        find_images(tmp_path / "nowhere")
+    Image.new("RGB", (4, 4)).save(tmp_path / "tiny.png")
+    with pytest.raises(TrainingFailed, match="none of the training images"):
+        ImageFolder(find_images(tmp_path), 32)
+
+
+def test_crops_have_the_size_and_range_asked_for(images: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    crops = ImageFolder(find_images(images), 48).draw(4, generator)
+    assert crops.shape == (4, 3, 48, 48)
+    for batch in (crops, jitter(crops, generator)):
+        assert batch.min() >= 0
+        assert batch.max() <= 1

@@ -1,0 +1,215 @@
+from collections.abc import Container
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nst_core.encoders import Encoder
+from nst_core.errors import Diverged, InvalidOptions
+from nst_core.gatys import Iterate, Objective, minimize, paint
+from nst_core.image import to_picture, to_tensor
+from nst_core.normalization import calibration_images
+from nst_core.options import GatysOptions
+from nst_core.pretrained import load_encoder
+
+
+@pytest.fixture(scope="module")
+def compact() -> Encoder:
+    return load_encoder("compact")
+
+
+@pytest.fixture(scope="module")
+def content() -> Image.Image:
+    return to_picture(calibration_images(1, 96, seed=1)).crop((0, 0, 96, 64))
+
+
+@pytest.fixture(scope="module")
+def style() -> Image.Image:
+    stripes = np.indices((80, 80)).sum(0) // 6 % 2
+    return Image.fromarray((stripes[..., None] * np.array([230, 40, 20]) + 20).astype(np.uint8))
+
+
+def _options(**changes: Any) -> GatysOptions:
+    return GatysOptions(**{"size": 96, "iterations": 12, "scales": 1, "precision": "float32", **changes})
+
+
+def _paint(content: Image.Image, style: Image.Image | None, encoder: Encoder, **changes: Any) -> list[Iterate]:
+    initial = changes.pop("initial", None)
+    return list(paint(content, style, _options(**changes), encoder, initial=initial))
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_minimize_finds_the_minimum_of_a_quadratic(optimizer: str) -> None:
+    # sum (a_i (x_i - b_i)^2) has its minimum at b, whatever the curvatures a.
+    torch.manual_seed(0)
+    curvature, solution = torch.rand(1, 3, 4, 4) + 0.5, torch.rand(1, 3, 4, 4)
+
+    class Quadratic(Objective):
+        def __init__(self) -> None: ...
+
+        def __call__(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"total": (curvature * (image - solution).square()).mean()}
+
+    image = torch.zeros(1, 3, 4, 4)
+    steps = 40 if optimizer == "lbfgs" else 400
+    losses = [float(x["total"]) for x in minimize(Quadratic(), image, steps, _options(optimizer=optimizer))]
+    assert losses[-1] < 1e-4 * losses[0]
+    torch.testing.assert_close(image, solution, atol=0.01, rtol=0.01)
+
+
+def test_the_loss_falls_with_every_iterate(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    iterates = _paint(content, style, compact, iterations=25)
+    assert [i.step for i in iterates] == list(range(1, 26))
+    assert {i.total_steps for i in iterates} == {25}
+    assert iterates[-1].losses["total"] < 0.5 * iterates[0].losses["total"]
+    assert iterates[-1].losses["style"] < 0.5 * iterates[0].losses["style"]
+
+
+def test_size_is_exact(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    last = _paint(content, style, compact, size=131, iterations=2)[-1]
+    assert last.picture().size == (131, 87)
+
+
+def test_scales_and_fraction(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    iterates = _paint(content, style, compact, size=128, iterations=9, scales=2)
+    assert [i.scale for i in iterates] == sorted(i.scale for i in iterates)
+    assert {max(i.width, i.height) for i in iterates} == {64, 128}
+    fractions = [i.fraction for i in iterates]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+
+
+def test_the_same_seed_gives_the_same_picture(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    first, again, other = (
+        _paint(content, style, compact, init="noise", seed=seed, iterations=5)[-1].image for seed in (7, 7, 8)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_reconstruction_from_noise(compact: Encoder, content: Image.Image) -> None:
+    iterates = _paint(
+        content, None, compact, style_weight=0, content_weight=1, content_layers=("relu1_2",), tv_weight=0,
+        init="noise", iterations=60,
+    )  # fmt: skip
+    target = to_tensor(content, (96, 64))
+    assert (iterates[-1].image - target).square().mean() < 0.25 * (iterates[0].image - target).square().mean()
+
+
+def test_texture_without_content(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    last = _paint(content, style, compact, content_weight=0, init="noise", iterations=30)[-1]
+    assert last.losses["content"] == 0
+    assert last.losses["style"] < 0.2
+
+
+def test_start_from_an_image(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    initial = Image.new("RGB", (50, 50), (10, 200, 30))
+    first = _paint(content, style, compact, init="image", initial=initial, iterations=1)[0]
+    assert (first.image.mean((0, 2, 3)) - torch.tensor([10, 200, 30]) / 255).abs().max() < 0.1
+
+
+def test_style_size_changes_the_target(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    small, large = (_paint(content, style, compact, style_size=s, iterations=3)[0].losses["style"] for s in (64, 256))
+    assert small != pytest.approx(large, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adam"},
+        {"pooling": "max"},
+        {"precision": "bfloat16"},
+        {"normalize_weights": True},
+        {"content_layers": ("conv3_2", "relu4_2"), "content_layer_weights": (0.0, 2.0)},
+        {"style_layers": ("conv2_2",), "style_layer_weights": (3.0,)},
+    ],
+)
+def test_options_paint(compact: Encoder, content: Image.Image, style: Image.Image, changes: dict[str, Any]) -> None:
+    iterates = _paint(content, style, compact, **changes)
+    assert iterates[-1].losses["total"] < iterates[0].losses["total"]
+    assert float(iterates[-1].image.min()) >= 0
+    assert float(iterates[-1].image.max()) <= 1
+
+
+def test_layer_weights_are_relative(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    layers = {"style_layers": ("relu1_1", "relu3_1")}
+    a, b = (
+        _paint(content, style, compact, **layers, style_layer_weights=weights, iterations=1)[0]
+        for weights in ((1, 3), (10, 30))
+    )
+    assert a.losses["style"] == pytest.approx(b.losses["style"], rel=1e-5)
+
+
+def test_stopping_early_needs_no_more_than_to_stop(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    iterates = paint(content, style, _options(iterations=10_000), compact)
+    assert [i.step for i in islice(iterates, 3)] == [1, 2, 3]
+
+
+def test_missing_pictures_are_refused(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    with pytest.raises(InvalidOptions, match="style image"):
+        _paint(content, None, compact)
+    with pytest.raises(InvalidOptions, match="initial image"):
+        _paint(content, style, compact, init="image")
+
+
+@pytest.mark.parametrize(
+    ("content_size", "style_size", "changes"),
+    [
+        ((400, 50), (80, 80), {"size": 256, "scales": None}),
+        ((96, 64), (400, 40), {"size": 64}),
+        ((96, 64), (9, 70), {}),
+    ],
+)
+def test_elongated_pictures(
+    compact: Encoder, content_size: tuple[int, int], style_size: tuple[int, int], changes: dict[str, Any]
+) -> None:
+    content, style = (Image.effect_noise(size, 60).convert("RGB") for size in (content_size, style_size))
+    last = _paint(content, style, compact, iterations=3, **changes)[-1]
+    assert max(last.width, last.height) == changes.get("size", 96)
+
+
+def test_a_result_without_a_short_side_is_refused(compact: Encoder, style: Image.Image) -> None:
+    with pytest.raises(InvalidOptions, match="at least 32") as caught:
+        _paint(Image.new("RGB", (300, 60)), style, compact, size=128)
+    assert caught.value.field == "size"
+
+
+class _Poisoned(Encoder):
+    """Turns its output into NaN during the calls given, counted from 0."""
+
+    def __init__(self, encoder: Encoder, poisoned: Container[int]) -> None:
+        super().__init__("poisoned", (1,), (4,), "zeros")
+        self.encoder, self.poisoned, self.calls = encoder, poisoned, 0
+
+    def forward(self, image: torch.Tensor, layers: Any, *, thin: int = 1) -> dict[str, torch.Tensor]:
+        self.calls += 1
+        factor = torch.nan if self.calls - 1 in self.poisoned else 1.0
+        return {name: value * factor for name, value in self.encoder(image, layers).items()}
+
+
+def test_divergence_starts_again_with_safer_settings(
+    compact: Encoder, content: Image.Image, style: Image.Image, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Two calls make the targets, the sixth call is the fourth iteration.
+    iterates = _paint(content, style, _Poisoned(compact, range(5, 6)), iterations=12)
+    assert [i.step for i in iterates] == list(range(1, 13))
+    assert "diverged with 9 iterations left" in caplog.text
+    assert all(np.isfinite(i.losses["total"]) for i in iterates)
+
+
+def test_after_a_divergence_all_scales_are_painted_with_care(
+    compact: Encoder, content: Image.Image, style: Image.Image, caplog: pytest.LogCaptureFixture
+) -> None:
+    iterates = _paint(content, style, _Poisoned(compact, range(3, 4)), size=128, scales=2, iterations=10)
+    assert [i.step for i in iterates] == list(range(1, 11))
+    assert {i.scale for i in iterates} == {1, 2}
+    with pytest.raises(Diverged):  # once in each scale
+        _paint(content, style, _Poisoned(compact, {3, 16}), size=128, scales=2, iterations=10)
+
+
+def test_divergence_twice_is_an_error(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    with pytest.raises(Diverged):
+        _paint(content, style, _Poisoned(compact, range(5, 1000)), iterations=12)

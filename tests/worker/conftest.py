@@ -1,0 +1,64 @@
+"""A runner over jobs in memory, small pictures, and encoders that misbehave."""
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from jobs.contract import Job, JobInput, Urls, new_job_id, now
+from jobs.memory import MemoryStore
+from nst_core.encoders import Encoder
+from worker.runner import Runner
+from worker.settings import WorkerSettings
+
+AddJob = Callable[..., Job]
+
+
+@pytest.fixture
+def settings() -> WorkerSettings:
+    return WorkerSettings(device="cpu", allow_download=False, report_seconds=0.001)
+
+
+@pytest.fixture
+def store(settings: WorkerSettings) -> MemoryStore:
+    return MemoryStore(settings)
+
+
+@pytest.fixture
+def runner(store: MemoryStore, settings: WorkerSettings) -> Runner:
+    return Runner(store, settings)
+
+
+@pytest.fixture(scope="session")
+def png() -> bytes:
+    """A picture of 96 x 64 pixels."""
+    file = io.BytesIO()
+    Image.effect_noise((96, 64), 60).convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def add_job(store: MemoryStore, png: bytes) -> AddJob:
+    """Puts a job of 3 iterations at 64 pixels into the store, with what is given changed."""
+
+    def add(*, images: Mapping[str, bytes] | None = None, **params: Any) -> Job:
+        params = {"size": 64, "iterations": 3, "output_format": "png", "quality": None, **params}
+        job_id = new_job_id()
+        job_input = JobInput(params=params, content_sha256="c" * 64, style_sha256=["5" * 64])
+        job = Job(id=job_id, created_at=now(), input=job_input, urls=Urls.of(job_id))
+        store.create(job, {"content": png, "style.0": png, **(images or {})})
+        return job
+
+    return add
+
+
+@pytest.fixture
+def use_encoder(runner: Runner) -> Callable[[Encoder], None]:
+    """Puts an encoder in the place of the compact one."""
+
+    def use(encoder: Encoder) -> None:
+        runner.encoders._encoders["compact", False] = encoder
+
+    return use

@@ -1,0 +1,50 @@
+"""The worker process: ``python -m worker.app --queues gatys,train --name gatys``."""
+
+import argparse
+import os
+import warnings
+from collections.abc import Sequence
+
+from celery.exceptions import SecurityWarning
+
+from jobs.queue import QUEUES, make_celery
+from worker.settings import WorkerSettings
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a worker until it is told to stop.  Settings come from the environment (``NST_...``)."""
+    parser = argparse.ArgumentParser(prog="python -m worker.app", description="Run a worker of NST Server.")
+    parser.add_argument(
+        "--queues", default=",".join(QUEUES), help=f"queues to serve, of {', '.join(QUEUES)} (default: all)"
+    )
+    parser.add_argument("--name", default="worker", help="a name of this worker, unique on this machine")
+    parsed = parser.parse_args(arguments)
+    unknown = set(parsed.queues.split(",")) - set(QUEUES)
+    if unknown:
+        parser.error(f"there is no queue {', '.join(sorted(unknown))}")
+    # Before Celery's worker is imported: SIGTERM then lets the running job end within the grace period.
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+    # Before a child imports torch: by default its threads wait for each other by spinning, and two processes that do
+    # so on the same cores take several times as long as one after the other.
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    settings = WorkerSettings()
+    app = make_celery(settings)
+    app.conf.include = ["worker.tasks", "worker.reaper"]
+    app.conf.worker_soft_shutdown_timeout = settings.worker_shutdown_seconds
+    # Celery advises against root because of pickle, which is not accepted here.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    app.worker_main(
+        [
+            "--quiet",  # no banner
+            "worker",
+            f"--queues={parsed.queues}",
+            f"--hostname={parsed.name}@%h",
+            f"--loglevel={settings.log_level}",
+            "--without-gossip",
+            "--without-mingle",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""Running one job, from its images in the store to its result there."""
+
+import logging
+import uuid
+from functools import cached_property
+from hashlib import sha256
+from time import monotonic, sleep
+from typing import Any
+
+import torch
+from billiard.exceptions import SoftTimeLimitExceeded
+from PIL import Image
+
+from jobs.contract import Job, JobError, Metrics, Output, Progress, Status
+from jobs.errors import ExpiredJob, JobsError, LeaseLost, StoreUnavailable, UnknownJob
+from jobs.protocol import Store
+from nst_core.device import choose_device
+from nst_core.errors import NSTError
+from nst_core.gatys import Iterate, paint
+from nst_core.options import DEFAULT_QUALITY, MEDIA_TYPES, OutputFormat
+from nst_core.picture import PictureLimits, decode, encode
+from nst_core.pretrained import EncoderCache
+from worker.heartbeat import Heartbeat
+from worker.settings import WorkerSettings
+
+logger = logging.getLogger(__name__)
+
+
+class Canceled(Exception):
+    """The client asked for the end of the job."""
+
+
+class Runner:
+    """Paints jobs on one device; encoders stay loaded from job to job."""
+
+    def __init__(self, store: Store, settings: WorkerSettings) -> None:
+        self.store, self.settings = store, settings
+
+    @cached_property
+    def encoders(self) -> EncoderCache:
+        """The encoders on this worker's device.
+
+        Raises:
+            DeviceUnavailable: the device of the settings does not exist; every job says so.
+        """
+        device = choose_device(self.settings.device)
+        return EncoderCache(device, self.settings.weights_dir, download=self.settings.allow_download)
+
+    def warm_up(self) -> None:
+        """Loads the encoders that the settings name; what cannot be had is told and left to its jobs."""
+        for name in filter(None, map(str.strip, self.settings.warm_encoders.split(","))):
+            try:
+                self.encoders.get(name)
+            except NSTError as error:
+                logger.warning("the encoder %s is not loaded: %s", name, error)
+
+    def run(self, job_id: str) -> bool:
+        """Takes the job and brings it to its end, whatever that is.
+
+        Returns:
+            False when another worker holds the job, so that it should be looked at again later.
+        """
+        token = uuid.uuid4().hex
+        job = self.store.start(job_id, token)
+        if job is None:
+            return not self._held_elsewhere(job_id)
+        logger.info("job %s: started, attempt %d", job_id, job.attempt)
+        try:
+            with Heartbeat(self.store, job_id, token) as heartbeat:
+                ending = self._ending(job, token, heartbeat)
+                # With the heartbeat still going: when the store was away, it takes the lease up again before others do.
+                self._finish(job_id, token, ending)
+        except (LeaseLost, UnknownJob, ExpiredJob):
+            logger.warning("job %s: deleted or taken over; its picture is thrown away", job_id)
+        except (SystemExit, KeyboardInterrupt):
+            # The worker shuts down and Celery gives the message back: so do we with the job.
+            self._give_back(job_id, token)
+            raise
+        else:
+            logger.info("job %s: %s", job_id, ending["status"])
+        return True
+
+    def _held_elsewhere(self, job_id: str) -> bool:
+        try:
+            return self.store.get(job_id).status is Status.PROCESSING
+        except StoreUnavailable:
+            raise
+        except JobsError:  # deleted or expired
+            return False
+
+    def _give_back(self, job_id: str, token: str) -> None:
+        try:
+            self.store.requeue(job_id, token)
+            logger.info("job %s: given back", job_id)
+        except JobsError as error:
+            logger.warning("job %s: cannot be given back: %s", job_id, error)
+
+    def _ending(self, job: Job, token: str, heartbeat: Heartbeat) -> dict[str, Any]:
+        """How the job ends, as arguments of the store's ``finish``."""
+        try:
+            return self._paint(job, token, heartbeat)
+        except Canceled:
+            return {"status": Status.CANCELED}
+        except NSTError as error:
+            return _failure(error.code, str(error))
+        except SoftTimeLimitExceeded:
+            limit = self.settings.soft_time_limit_seconds
+            return _failure("timeout", f"the job took longer than {limit} s (NST_TIME_LIMIT_SECONDS less the grace)")
+        except JobsError:  # the job is not ours any more, or the store is away and the reaper will bring it back
+            raise
+        except Exception as error:
+            if _is_out_of_memory(error):
+                torch.cuda.empty_cache()
+                return _failure("out_of_memory", "the picture does not fit into the memory of the device; ask for less")
+            logger.exception("job %s: unexpected error", job.id)
+            return _failure("internal", "the job failed for a reason that the worker's log tells")
+
+    def _paint(self, job: Job, token: str, heartbeat: Heartbeat) -> dict[str, Any]:
+        began = monotonic()
+        params = job.input.params
+        options = job.input.options
+        content, style = self._image(job, "content"), self._image(job, "style.0")
+        initial = self._image(job, "init") if options.init == "image" else None
+        cold = (options.encoder, options.normalize_weights) not in self.encoders
+        if cold:
+            waiting = Progress(total_steps=options.iterations, message=f"loading the encoder {options.encoder}")
+            self.store.update(job.id, token, progress=waiting)
+        encoder = self.encoders.get(options.encoder, normalized=options.normalize_weights)
+        loaded = monotonic()
+        last: Iterate | None = None
+        reported = -self.settings.report_seconds
+        for last in paint(content, style, options, encoder, initial=initial):
+            if heartbeat.lost:
+                raise LeaseLost
+            if heartbeat.canceled:
+                raise Canceled
+            elapsed = monotonic() - loaded
+            if elapsed - reported >= self.settings.report_seconds:
+                self._report(job.id, token, last, elapsed)
+                reported = elapsed
+        assert last is not None  # there is at least one iteration
+        output_format: OutputFormat = params["output_format"]
+        picture = last.picture()
+        result = encode(picture, output_format, quality=params["quality"] or DEFAULT_QUALITY)
+        return {
+            "status": Status.SUCCEEDED,
+            "output": Output(
+                url=job.urls.result,
+                media_type=MEDIA_TYPES[output_format],
+                width=picture.width,
+                height=picture.height,
+                bytes=len(result),
+                sha256=sha256(result).hexdigest(),
+                losses=last.losses,
+            ),
+            "metrics": Metrics(
+                load_seconds=round(loaded - began, 3) if cold else 0.0,
+                run_seconds=round(monotonic() - loaded, 3),
+                device=str(self.encoders.device),
+                encoder=options.encoder,
+            ),
+            "result": result,
+            "preview": self._preview(picture),
+        }
+
+    def _image(self, job: Job, name: str) -> Image.Image:
+        limits = PictureLimits(max_pixels=self.settings.max_image_pixels, max_side=self.settings.max_image_side)
+        return decode(self.store.image(job.id, name), limits)
+
+    def _report(self, job_id: str, token: str, iterate: Iterate, elapsed: float) -> None:
+        progress = Progress(
+            fraction=iterate.fraction,
+            step=iterate.step,
+            total_steps=iterate.total_steps,
+            message=f"scale {iterate.scale} of {iterate.scales}, {max(iterate.width, iterate.height)} px",
+            loss=iterate.losses["total"],
+            eta_seconds=round(elapsed / iterate.fraction * (1 - iterate.fraction), 1),
+        )
+        try:
+            self.store.update(job_id, token, progress=progress, preview=self._preview(iterate.picture()))
+        except StoreUnavailable:
+            logger.warning("job %s: progress cannot be reported; painting goes on", job_id)
+
+    def _preview(self, picture: Image.Image) -> bytes:
+        side = self.settings.preview_side
+        small = picture.copy()
+        small.thumbnail((side, side), Image.Resampling.BILINEAR)
+        return encode(small, "jpeg", quality=80)
+
+    def _finish(self, job_id: str, token: str, ending: dict[str, Any]) -> None:
+        """Writes the end of the job, waiting for a store that is away: the picture took minutes to paint."""
+        deadline = monotonic() + self.settings.finish_patience_seconds
+        while True:
+            try:
+                self.store.finish(job_id, token, **ending)
+                return
+            except StoreUnavailable:
+                if monotonic() > deadline:
+                    raise
+                sleep(1)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether the device or the machine has no memory left; PyTorch tells it of the CPU as a RuntimeError."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and ("out of memory" in str(error) or "can't allocate memory" in str(error))
+
+
+def _failure(code: str, message: str) -> dict[str, Any]:
+    return {"status": Status.FAILED, "error": JobError(code=code, message=message)}

@@ -1,0 +1,34 @@
+"""Settings of a worker process."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from jobs.settings import Settings
+
+
+class WorkerSettings(Settings):
+    """What a worker needs to know besides the shared settings."""
+
+    device: str = Field("auto", description="Where to paint: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:1, mps.")
+    weights_dir: Path | None = Field(
+        None, description="Folder of VGG weights written by `nst weights`; torchvision's cache is looked into besides."
+    )
+    allow_download: bool = Field(True, description="Whether VGG weights that are nowhere on this machine are fetched.")
+    warm_encoders: str = Field(
+        "compact", description="Encoders loaded before the first job, separated by commas; empty: none."
+    )
+    preview_side: int = Field(384, ge=64, le=2048, description="Long side of the previews in pixels.")
+    report_seconds: float = Field(
+        0.5, gt=0, le=1, description="Seconds between two reports of progress, each with a preview."
+    )
+    reaper_seconds: float = Field(
+        10.0, gt=0, description="Seconds between two searches for jobs whose worker has died; they are queued again."
+    )
+    finish_patience_seconds: float = Field(
+        120.0, ge=0, description="Seconds for which a finished picture is kept while Redis cannot be reached."
+    )
+    worker_shutdown_seconds: float = Field(
+        30.0, ge=0, description="Seconds that a running job gets after SIGTERM to end; then it is given back."
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")

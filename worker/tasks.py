@@ -1,0 +1,50 @@
+"""The Celery tasks: thin shells over :class:`worker.runner.Runner`."""
+
+import logging
+from functools import cache
+from typing import TYPE_CHECKING
+
+from celery import Task, shared_task
+from celery.signals import worker_process_init
+
+from jobs.errors import StoreUnavailable
+from jobs.queue import TASK_PAINT
+from jobs.store import RedisStore
+from worker.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from worker.runner import Runner
+
+# The runner tells how each job fares; for Celery one that failed, or was somebody else's, has "succeeded".
+for _name in ("celery.app.trace", "celery.worker.strategy"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+@cache
+def _runner() -> "Runner":
+    # Imported here, in the child process only: CUDA must not be initialised before the process is there.
+    from worker.runner import Runner
+
+    settings = WorkerSettings()
+    return Runner(RedisStore.connect(settings.redis_url, settings), settings)
+
+
+@worker_process_init.connect
+def _warm_up(**_: object) -> None:
+    if WorkerSettings().warm_encoders:
+        _runner().warm_up()
+
+
+@shared_task(
+    name=TASK_PAINT,
+    bind=True,
+    max_retries=None,
+    # The message outlives a store that is away.
+    autoretry_for=(StoreUnavailable,),
+    retry_backoff=True,
+    retry_backoff_max=30,
+)
+def paint(self: "Task[[str], None]", job_id: str) -> None:
+    """Paints the job of this id; looks again after a lease's time when another worker holds it."""
+    if not _runner().run(job_id):
+        raise self.retry(countdown=WorkerSettings().lease_seconds)
