@@ -10,6 +10,7 @@ from time import perf_counter
 import torch
 
 from cli.console import SAMPLES
+from nst_core.allocator import keep_freed_memory
 from nst_core.device import choose_device, choose_precision
 from nst_core.gatys import paint
 from nst_core.options import GatysOptions
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
+    keep_freed_memory()  # as the worker does
     device = choose_device(arguments.device)
     options = GatysOptions(size=arguments.size, precision=arguments.precision)
     content, style = (decode((SAMPLES / name).read_bytes()) for name in ("content_harbour.jpg", "style_flow.jpg"))

@@ -12,6 +12,7 @@ from time import perf_counter
 
 import torch
 
+from nst_core.allocator import keep_freed_memory
 from nst_core.device import choose_device, choose_precision
 from nst_core.encoders import VGG, Encoder
 from nst_core.gatys import Objective, minimize
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=3, help="per round")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
+    keep_freed_memory()  # as the worker does
     device = choose_device(arguments.device)
     encoders = {
         "compact": load_encoder("compact").to(device),
@@ -53,7 +55,10 @@ def main() -> None:
     }
     where = f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
     print(f"{arguments.size} x {arguments.size} px, {where}")
-    for precision in ("float32", "bfloat16"):
+    kinds = ["float32"]
+    if choose_precision("auto", device) == torch.bfloat16:  # elsewhere it is emulated and takes minutes
+        kinds.append("bfloat16")
+    for precision in kinds:
         runs = {name: iterations(encoder, arguments.size, precision, device) for name, encoder in encoders.items()}
         best = dict.fromkeys(runs, float("inf"))
         for k in range(arguments.rounds + 1):  # the first round warms up

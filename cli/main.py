@@ -108,12 +108,14 @@ def stylize(
     engine: dict[str, Any],
 ) -> None:
     """Paint CONTENT in the style of STYLE on this machine, without the service."""
+    from nst_core.allocator import keep_freed_memory
     from nst_core.device import choose_device
     from nst_core.gatys import paint
     from nst_core.options import GatysOptions, default_long_side, default_of
     from nst_core.picture import encode
     from nst_core.pretrained import EncoderCache
 
+    keep_freed_memory()
     output_format = format_of(output)
     photograph, painting = read_picture(content), read_picture(style)
     initial = read_picture(init_image) if init_image else None

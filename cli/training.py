@@ -2,14 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cli.console import fail, out, progress_bar
+from cli.console import fail, out, progress_bar, read_picture
 from cli.engine_options import with_engine_options
 from nst_core.errors import NSTError
 
@@ -20,6 +20,8 @@ TeacherFile = Annotated[
     str,
     typer.Option(help="vgg19 (needs its weights), or a safetensors file of a compressed VGG-19 with auxiliary maps."),
 ]
+
+ENCODERS = "a compact safetensors file, `teacher` (its narrow maps), or a name"
 
 
 def _teacher(teacher: str, *, wide: bool) -> Any:
@@ -53,25 +55,35 @@ def train_encoder(
     paintings: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of paintings.")],
     teacher: TeacherFile = "vgg19",
     run_dir: Annotated[Path, typer.Option(help="Folder of the checkpoint and the weights.")] = Path("runs/encoder"),
+    init: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Start from these weights, not from random ones.")
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Updates in all; the schedule spans them.")] = 20_000,
-    batch: Annotated[int, typer.Option(min=1)] = 8,
+    batch: Annotated[int, typer.Option(min=1, help="Crops of photographs and paintings per step.")] = 8,
+    iterates: Annotated[int, typer.Option(min=0, help="Iterates of style transfer that join each batch.")] = 2,
     crop: Annotated[int, typer.Option(min=64, help="Side of the crops in pixels.")] = 128,
     learning_rate: Annotated[float, typer.Option(min=1e-6, max=1.0)] = 3e-3,
     seed: int = 0,
     device: Annotated[str, typer.Option(envvar="NST_DEVICE")] = "auto",
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 500,
 ) -> None:
-    """Train the compact encoder from random weights; goes on from the checkpoint in the run's folder."""
+    """Train the compact encoder; goes on from the checkpoint in the run's folder, if there is one."""
+    from nst_core.allocator import keep_freed_memory
     from nst_core.device import choose_device
     from nst_core.distillation import Distillation, DistillationOptions
 
-    options = DistillationOptions(steps=steps, batch=batch, crop=crop, learning_rate=learning_rate, seed=seed)
+    keep_freed_memory()
+    options = DistillationOptions(
+        steps=steps, batch=batch, iterates=iterates, crop=crop, learning_rate=learning_rate, seed=seed
+    )
     checkpoint, result = run_dir / "checkpoint.pt", run_dir / "compact.safetensors"
     try:
         run = Distillation(_teacher(teacher, wide=True), images, paintings, options, choose_device(device))
         if checkpoint.exists():
             run.resume(checkpoint)
             out.print(f"going on from step {run.step}")
+        elif init:
+            run.initialize(init)
         if run.photographs.skipped or run.paintings.skipped:
             out.print(f"{run.photographs.skipped + run.paintings.skipped} unreadable files skipped")
         with _ctrl_c_between_steps() as asked, progress_bar("training") as bar:
@@ -100,49 +112,73 @@ def eval_encoder(
     contents: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of photographs.")],
     styles: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of paintings.")],
     teacher: TeacherFile = "vgg19",
-    weights_file: Annotated[
-        str, typer.Option("--weights", help="Encoder to measure: a compact safetensors file, `teacher`, or a name.")
-    ] = "compact",
-    sheet: Annotated[Path, typer.Option(help="Where to write the contact sheet.")] = Path("encoder.png"),
+    weights_file: Annotated[str, typer.Option("--weights", help=f"Encoder to measure: {ENCODERS}.")] = "compact",
+    against: Annotated[str | None, typer.Option(help=f"Encoder to compare it with: {ENCODERS}.")] = None,
+    out_dir: Annotated[
+        Path, typer.Option(help="Folder of the pictures and contact sheets; pictures made before are not made again.")
+    ] = Path("runs/evaluation"),
     limit: Annotated[int, typer.Option(min=1, help="Use only so many photographs.")] = 100,
     device: Annotated[str, typer.Option(envvar="NST_DEVICE")] = "auto",
     *,
     engine: dict[str, Any],
 ) -> None:
-    """Paint every photograph in every style and let the teacher's wide maps judge; writes a contact sheet."""
+    """Paint every photograph in every style and let the teacher's wide maps judge; writes contact sheets."""
+    from nst_core.allocator import keep_freed_memory
     from nst_core.dataset import find_images
     from nst_core.device import choose_device
-    from nst_core.encoders import Compact
-    from nst_core.evaluation import contact_sheet, summarize
-    from nst_core.evaluation import evaluate as evaluate_pairs
+    from nst_core.evaluation import Painted, Summary, evaluate
     from nst_core.options import GatysOptions
-    from nst_core.picture import decode
-    from nst_core.pretrained import load_encoder
 
+    keep_freed_memory()
+    summaries = []
     try:
         options = GatysOptions.from_mapping(engine)
         place = choose_device(device)
         judge = _teacher(teacher, wide=True).to(place)
-        if weights_file == "teacher":
-            encoder = _teacher(teacher, wide=False)
-        elif weights_file.endswith(".safetensors"):
-            encoder = Compact.from_file(Path(weights_file)).eval().requires_grad_(False)
-        else:
-            encoder = load_encoder(weights_file)
-        photographs, paintings = find_images(contents)[:limit], find_images(styles)
-        pictures, painted = ([decode(p.read_bytes()) for p in paths] for paths in (photographs, paintings))
-        verdicts = []
-        with progress_bar("painting") as bar:
-            for verdict in evaluate_pairs(encoder.to(place), judge, pictures, painted, options):
-                verdicts.append(verdict)
-                share = len(verdicts) / (len(pictures) * len(painted))
-                bar.update(bar.task_ids[0], completed=share, note=f"style error {verdict.style_error:.4f}")
+        photographs = {path.stem: read_picture(path) for path in find_images(contents)[:limit]}
+        paintings = {path.stem: read_picture(path) for path in find_images(styles)}
+        for name in filter(None, (weights_file, against)):
+            encoder, label = _encoder(name, teacher).to(place), Path(name).stem
+            painted: list[Painted] = []
+            with progress_bar(f"painting with {label}") as bar:
+                for one in evaluate(encoder, judge, photographs, paintings, options, out_dir / label):
+                    painted.append(one)
+                    done = len(painted) / (len(photographs) * len(paintings))
+                    note = f"{one.style}, {one.content}: style error {one.verdict.style_error:.4f}"
+                    bar.update(bar.task_ids[0], completed=done, note=note)
+            sheet = out_dir / f"{label}.png"
+            _sheet(painted, len(photographs)).save(sheet)
+            summaries.append(Summary.of(painted))
+            out.print(f"{label}: {summaries[-1]}\n{sheet}", soft_wrap=True)
     except NSTError as error:
         raise fail(error) from None
-    width = len(pictures)
-    rows = [verdicts[i : i + width] for i in range(0, len(verdicts), width)]
-    captions = [
-        [f"{paintings[y].stem} {v.style_error:.3f} / {v.content_error:.2f}" for v in row] for y, row in enumerate(rows)
-    ]
-    contact_sheet([[v.picture for v in row] for row in rows], captions).save(sheet)
-    out.print(f"{summarize(verdicts)}\n{sheet}", soft_wrap=True)
+    except KeyboardInterrupt:
+        raise fail("stopped; the same command goes on") from None
+    if against:
+        made, reference = summaries
+        out.print(
+            f"{weights_file} against {against}: {made.style_error / reference.style_error:.2f} times the style error, "
+            f"{made.seconds / reference.seconds:.2f} times the time, "
+            f"SSIM to the content {made.similarity - reference.similarity:+.3f}",
+            soft_wrap=True,
+        )
+
+
+def _sheet(painted: Sequence[Any], width: int) -> Any:
+    """All pictures, ``width`` in a row, with their style error and SSIM."""
+    from nst_core.evaluation import contact_sheet
+
+    rows = [painted[i : i + width] for i in range(0, len(painted), width)]
+    captions = [[f"{p.style} {p.verdict.style_error:.3f} / {p.verdict.similarity:.2f}" for p in row] for row in rows]
+    return contact_sheet([[p.picture for p in row] for row in rows], captions)
+
+
+def _encoder(name: str, teacher: str) -> Any:
+    from nst_core.encoders import Compact
+    from nst_core.pretrained import load_encoder
+
+    if name == "teacher":
+        return _teacher(teacher, wide=False)
+    if name.endswith(".safetensors"):
+        return Compact.from_file(Path(name)).eval().requires_grad_(False)
+    return load_encoder(name)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from nst_core.dataset import ImageFolder, find_images, jitter
 from nst_core.device import autocast, choose_precision
-from nst_core.encoders import Compact, Encoder
+from nst_core.encoders import Compact, Encoder, read_safetensors
 from nst_core.errors import TrainingFailed
 from nst_core.evaluation import CONTENT_LAYER, STYLE_LAYERS
 from nst_core.losses import gram_matrix, style_loss
@@ -25,6 +25,9 @@ from nst_core.losses import gram_matrix, style_loss
 #: Heads that are needed for training only.  At full and half resolution the wide maps would take most of the time of an
 #: iteration, and with the narrow trunk's own Gram matrices the pictures are as good: see docs/compact-encoder.md.
 SCAFFOLD = ("heads.1_", "heads.2_")
+
+#: What the layers' errors count: those that style transfer uses by default, the content's twice, the others little.
+WEIGHTS = dict.fromkeys(STYLE_LAYERS, 1.0) | {CONTENT_LAYER: 2.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +164,22 @@ class Distillation:
         square = features.float().pow(2)
         return (square.mean((0, 2, 3)).sqrt() + 0.1 * square.mean().sqrt()).clamp_min(1e-6)
 
+    def initialize(self, path: Path) -> None:
+        """Starts from the weights of a file instead of random ones; heads that it lacks stay random.
+
+        Raises:
+            CorruptWeights: it cannot be read.
+            TrainingFailed: it belongs to a network of other widths.
+        """
+        state = {name: value.float() for name, value in read_safetensors(path).items()}
+        try:
+            unexpected = self.student.load_state_dict(state, strict=False).unexpected_keys
+        except RuntimeError:
+            unexpected = ["tensors of other widths"]
+        if unexpected:
+            raise TrainingFailed(f"{path.name} does not fit this training: {unexpected[0]}")
+        self.average.module.load_state_dict(self.student.state_dict())
+
     def _batch(self) -> Tensor:
         painted = round(self.options.batch * self.options.paintings)
         crops = [
@@ -186,7 +205,7 @@ class Distillation:
             # Full maps stay in the encoder's precision; only the sums over them, one per channel, become float32.
             square = (features[layer] - targets[layer]).square().mean((0, 2, 3)).float()
             distance = (square / self.scales[layer].square()).mean()
-            terms.append(distance * (1.0 if layer in (*STYLE_LAYERS, CONTENT_LAYER) else 0.2))
+            terms.append(distance * WEIGHTS.get(layer, 0.2))
             if layer in STYLE_LAYERS:
                 gram = style_loss(gram_matrix(features[layer]), gram_matrix(targets[layer]))
                 terms.append(self.options.gram_weight * gram)

@@ -1,11 +1,17 @@
 """How good an encoder is: the pictures made with it, seen by another network that was not optimised against."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
 from time import perf_counter
 
 import torch
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from nst_core.encoders import Encoder
 from nst_core.gatys import paint
@@ -24,13 +30,12 @@ class Verdict:
     Attributes:
         style_errors: per layer, ``||G - T||_F^2 / ||T||_F^2`` of the Gram matrices, 0 or more.
         content_error: relative squared error of relu4_2 against the content's, 0 or more.
-        seconds: engine time that the picture took.
+        similarity: structural similarity (SSIM; Wang et al. 2004) of the grey picture to the grey content, -1 to 1.
     """
 
     style_errors: dict[str, float]
     content_error: float
-    seconds: float
-    picture: Image.Image
+    similarity: float
 
     @property
     def style_error(self) -> float:
@@ -38,57 +43,144 @@ class Verdict:
         return sum(self.style_errors.values()) / len(self.style_errors)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Painted:
+    """One picture of an evaluation.
+
+    Attributes:
+        content, style: the names of its photograph and painting.
+        seconds: engine time that it took.
+    """
+
+    content: str
+    style: str
+    picture: Image.Image
+    seconds: float
+    verdict: Verdict
+
+
 @torch.no_grad()
 def judge(picture: Image.Image, content: Image.Image, style: Image.Image, judge_encoder: Encoder) -> Verdict:
-    """Style and content error of a picture under ``judge_encoder``; both references are scaled to its long side."""
+    """What ``judge_encoder`` sees in a picture; content and style are scaled to its long side."""
     device = next(judge_encoder.parameters()).device
     size = picture.size
     scale = max(size) / max(style.size)
     style_size = round(style.width * scale), round(style.height * scale)
-    made = judge_encoder(to_tensor(picture).to(device), (*STYLE_LAYERS, CONTENT_LAYER))
+    image, original = to_tensor(picture).to(device), to_tensor(content, size).to(device)
+    made = judge_encoder(image, (*STYLE_LAYERS, CONTENT_LAYER))
     wanted = judge_encoder(to_tensor(style, style_size).to(device), STYLE_LAYERS)
-    kept = judge_encoder(to_tensor(content, size).to(device), (CONTENT_LAYER,))
+    kept = judge_encoder(original, (CONTENT_LAYER,))
     return Verdict(
         style_errors={k: float(style_loss(gram_matrix(made[k]), gram_matrix(wanted[k]))) for k in STYLE_LAYERS},
         content_error=float(content_loss(made[CONTENT_LAYER], kept[CONTENT_LAYER])),
-        seconds=0.0,
-        picture=picture,
+        similarity=structural_similarity(image, original),
     )
+
+
+def structural_similarity(image: Tensor, other: Tensor) -> float:
+    """SSIM of two RGB images (1, 3, H, W) in [0, 1], turned to grey: 1 for the same image.
+
+    Wang et al. 2004, "Image Quality Assessment: From Error Visibility to Structural Similarity".
+    """
+    luma = image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    grey, other_grey = ((x * luma).sum(1, keepdim=True) for x in (image, other))
+    return float(structural_similarity_index_measure(grey, other_grey, data_range=1.0))  # type: ignore[arg-type]
 
 
 def evaluate(
     encoder: Encoder,
     judge_encoder: Encoder,
-    contents: Sequence[Image.Image],
-    styles: Sequence[Image.Image],
+    contents: Mapping[str, Image.Image],
+    styles: Mapping[str, Image.Image],
     options: GatysOptions,
-) -> Iterator[Verdict]:
-    """Paints every content in every style and judges the results, style by style."""
-    for style in styles:
-        for content in contents:
-            began = perf_counter()
-            for last in paint(content, style, options, encoder):  # noqa: B007 - the last one counts
-                pass
-            seconds = perf_counter() - began
-            verdict = judge(last.picture(), content, style, judge_encoder)
-            yield Verdict(
-                style_errors=verdict.style_errors,
-                content_error=verdict.content_error,
+    folder: Path,
+) -> Iterator[Painted]:
+    """Paints every content in every style, style by style, and judges the results.
+
+    The pictures stay in ``folder``; one that is already there, made of the same images with the same encoder and
+    options, is not painted again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    maker = sha256(json.dumps(asdict(options)).encode() + encoder.pooling.encode())
+    for name, tensor in encoder.state_dict().items():
+        maker.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    for style_name, style in styles.items():
+        for content_name, content in contents.items():
+            path = folder / f"{style_name}--{content_name}.png"
+            key = maker.copy()
+            key.update(style.tobytes() + content.tobytes())
+            if (found := _read(path, key.hexdigest())) is None:
+                began = perf_counter()
+                for last in paint(content, style, options, encoder):  # noqa: B007 - the last one counts
+                    pass
+                found = last.picture(), perf_counter() - began
+                _write(path, *found, key.hexdigest())
+            picture, seconds = found
+            yield Painted(
+                content=content_name,
+                style=style_name,
+                picture=picture,
                 seconds=seconds,
-                picture=verdict.picture,
+                verdict=judge(picture, content, style, judge_encoder),
             )
 
 
-def summarize(verdicts: Sequence[Verdict]) -> str:
-    """One line: the means over all pictures, for comparing editions."""
-    count = len(verdicts)
-    layers = {k: sum(v.style_errors[k] for v in verdicts) / count for k in STYLE_LAYERS}
-    return (
-        f"{count} pictures: style error {sum(v.style_error for v in verdicts) / count:.4f} "
-        f"({', '.join(f'{k} {e:.3f}' for k, e in layers.items())}), "
-        f"content error {sum(v.content_error for v in verdicts) / count:.3f}, "
-        f"{sum(v.seconds for v in verdicts) / count:.1f} s each"
-    )
+def _write(path: Path, picture: Image.Image, seconds: float, key: str) -> None:
+    """Writes a picture that tells what made it and in what time; whole or not at all."""
+    info = PngInfo()
+    info.add_text("nst-key", key)
+    info.add_text("nst-seconds", f"{seconds:.2f}")
+    partial = path.with_suffix(".partial")
+    picture.save(partial, "PNG", pnginfo=info)
+    partial.replace(path)
+
+
+def _read(path: Path, key: str) -> tuple[Image.Image, float] | None:
+    """The picture and its seconds, if it is there and made in the same way."""
+    try:
+        with Image.open(path) as file:
+            file.load()
+            texts: dict[str, str] = getattr(file, "text", {})
+            return (file.convert("RGB"), float(texts["nst-seconds"])) if texts.get("nst-key") == key else None
+    except (OSError, SyntaxError, KeyError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Means over all pictures of an evaluation; see :class:`Verdict` for the terms."""
+
+    pictures: int
+    style_errors: dict[str, float]
+    style_error: float
+    content_error: float
+    similarity: float
+    seconds: float
+
+    @classmethod
+    def of(cls, painted: Sequence[Painted]) -> "Summary":
+        """Of at least one picture."""
+
+        def mean(values: Iterable[float]) -> float:
+            return sum(values) / len(painted)
+
+        verdicts = [p.verdict for p in painted]
+        return cls(
+            pictures=len(painted),
+            style_errors={k: mean(v.style_errors[k] for v in verdicts) for k in STYLE_LAYERS},
+            style_error=mean(v.style_error for v in verdicts),
+            content_error=mean(v.content_error for v in verdicts),
+            similarity=mean(v.similarity for v in verdicts),
+            seconds=mean(p.seconds for p in painted),
+        )
+
+    def __str__(self) -> str:
+        """One line, for comparing editions."""
+        layers = ", ".join(f"{k} {e:.3f}" for k, e in self.style_errors.items())
+        return (
+            f"{self.pictures} pictures: style error {self.style_error:.4f} ({layers}), content error "
+            f"{self.content_error:.3f}, SSIM to the content {self.similarity:.3f}, {self.seconds:.1f} s each"
+        )
 
 
 def contact_sheet(

@@ -25,14 +25,15 @@ class _GramMatrix(torch.autograd.Function):
         ctx.save_for_backward(flat)
         ctx.shape = (n, h, w, c)
         # One product per image: in bfloat16 on CPU a batched one takes five times as long.
-        return torch.stack([(image.T @ image).float() for image in flat]) / (h * w)
+        return torch.stack([image.T @ image for image in flat]).float() / (h * w)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (flat,) = ctx.saved_tensors
         n, h, w, c = ctx.shape
         symmetric = ((gradients[0] + gradients[0].transpose(1, 2)) / (h * w)).to(flat.dtype)
-        back = torch.stack([image @ s for image, s in zip(flat, symmetric, strict=True)])
+        # Not torch.stack: of one image it would be a copy of the largest tensors there are.
+        back = flat[0] @ symmetric[0] if n == 1 else torch.cat([i @ s for i, s in zip(flat, symmetric, strict=True)])
         return back.view(n, h, w, c).permute(0, 3, 1, 2)
 
 

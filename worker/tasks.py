@@ -23,8 +23,10 @@ for _name in ("celery.app.trace", "celery.worker.strategy"):
 @cache
 def _runner() -> "Runner":
     # Imported here, in the child process only: CUDA must not be initialised before the process is there.
+    from nst_core.allocator import keep_freed_memory
     from worker.runner import Runner
 
+    keep_freed_memory()
     settings = WorkerSettings()
     return Runner(RedisStore.connect(settings.redis_url, settings), settings)
 
@@ -46,5 +48,9 @@ def _warm_up(**_: object) -> None:
 )
 def paint(self: "Task[[str], None]", job_id: str) -> None:
     """Paints the job of this id; looks again after a lease's time when another worker holds it."""
-    if not _runner().run(job_id):
+    from nst_core.allocator import release_freed_memory
+
+    done = _runner().run(job_id)
+    release_freed_memory()
+    if not done:
         raise self.retry(countdown=WorkerSettings().lease_seconds)
