@@ -165,7 +165,7 @@ class Distillation:
         return (square.mean((0, 2, 3)).sqrt() + 0.1 * square.mean().sqrt()).clamp_min(1e-6)
 
     def initialize(self, path: Path) -> None:
-        """Starts from the weights of a file instead of random ones; heads that it lacks stay random.
+        """Starts from the weights of a file instead of random ones; heads that it lacks are fitted to them first.
 
         Raises:
             CorruptWeights: it cannot be read.
@@ -173,12 +173,29 @@ class Distillation:
         """
         state = {name: value.float() for name, value in read_safetensors(path).items()}
         try:
-            unexpected = self.student.load_state_dict(state, strict=False).unexpected_keys
+            keys = self.student.load_state_dict(state, strict=False)
         except RuntimeError:
-            unexpected = ["tensors of other widths"]
-        if unexpected:
-            raise TrainingFailed(f"{path.name} does not fit this training: {unexpected[0]}")
+            raise TrainingFailed(f"{path.name} holds an encoder of other widths") from None
+        if keys.unexpected_keys or any(not name.startswith(SCAFFOLD) for name in keys.missing_keys):
+            raise TrainingFailed(f"{path.name} does not hold an encoder of this training")
+        if keys.missing_keys:
+            self._fit_heads(sorted({name.split(".")[1] for name in keys.missing_keys}))
         self.average.module.load_state_dict(self.student.state_dict())
+
+    def _fit_heads(self, names: list[str], steps: int = 400) -> None:
+        """Trains these heads only: random ones would send gradients into the trunk that undo what it has learnt."""
+        layers = tuple(f"relu{name}" for name in names)
+        optimizer = torch.optim.Adam([p for n in names for p in self.student.heads[n].parameters()], lr=1e-2)
+        for _ in range(steps):
+            images = self.photographs.draw(self.options.batch, self.generator).to(self.device)
+            with autocast(self.device, self.precision):
+                with torch.no_grad():
+                    targets = self.teacher(images, layers, thin=2)
+                features = self.student(images, layers, thin=2)
+            loss = torch.stack([self._distance(features[k], targets[k], k) for k in layers]).sum()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
 
     def _batch(self) -> Tensor:
         painted = round(self.options.batch * self.options.paintings)
@@ -194,6 +211,11 @@ class Distillation:
             images = torch.cat([images, pool])
         return images.to(self.device)
 
+    def _distance(self, features: Tensor, targets: Tensor, layer: str) -> Tensor:
+        # Full maps stay in the encoder's precision; only the sums over them, one per channel, become float32.
+        square = (features - targets).square().mean((0, 2, 3)).float()
+        return (square / self.scales[layer].square()).mean()
+
     def loss(self, images: Tensor) -> Tensor:
         """The distance of student and teacher on images (N, 3, H, W): a scalar."""
         with autocast(self.device, self.precision):
@@ -202,10 +224,7 @@ class Distillation:
             features = self.student(images, self.layers, thin=2)
         terms = []
         for layer in self.layers:
-            # Full maps stay in the encoder's precision; only the sums over them, one per channel, become float32.
-            square = (features[layer] - targets[layer]).square().mean((0, 2, 3)).float()
-            distance = (square / self.scales[layer].square()).mean()
-            terms.append(distance * WEIGHTS.get(layer, 0.2))
+            terms.append(self._distance(features[layer], targets[layer], layer) * WEIGHTS.get(layer, 0.2))
             if layer in STYLE_LAYERS:
                 gram = style_loss(gram_matrix(features[layer]), gram_matrix(targets[layer]))
                 terms.append(self.options.gram_weight * gram)

@@ -6,6 +6,7 @@ NSTError
 ├── InvalidImage         a file is not an image that can be painted
 ├── WeightsUnavailable   an encoder's weights are not here and cannot be had
 ├── CorruptWeights       a weights file is not what it should be
+├── UnknownStyle         there is no trained style of this id
 ├── Diverged             the optimisation ended in NaN, also with safer settings
 └── TrainingFailed       a training cannot start or go on
 """
@@ -50,6 +51,12 @@ class WeightsUnavailable(NSTError):
 
 class CorruptWeights(WeightsUnavailable):
     """The weights file is damaged or belongs to another network."""
+
+
+class UnknownStyle(NSTError, LookupError):
+    """There is no trained style of this id."""
+
+    code = "unknown_style"
 
 
 class Diverged(NSTError):

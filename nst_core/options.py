@@ -7,9 +7,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from types import UnionType
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from nst_core.errors import InvalidOptions
+
+T = TypeVar("T")
 
 #: Convolutions per block of each encoder; layers are named convB_I and reluB_I after them.
 ENCODER_BLOCKS: dict[str, tuple[int, ...]] = {
@@ -50,17 +52,8 @@ def layer_names(encoder: str) -> tuple[str, ...]:
     return tuple(f"{kind}{b}_{i}" for b, depth in blocks for i in range(1, depth + 1) for kind in ("conv", "relu"))
 
 
-def _option(
-    default: Any,
-    description: str,
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    fast: bool = False,
-) -> Any:
-    return field(
-        default=default, metadata={"description": description, "minimum": minimum, "maximum": maximum, "fast": fast}
-    )
+def _option(default: Any, description: str, *, minimum: float | None = None, maximum: float | None = None) -> Any:
+    return field(default=default, metadata={"description": description, "minimum": minimum, "maximum": maximum})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +109,7 @@ class GatysOptions:
     )
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            object.__setattr__(self, name, _checked(name, hint, getattr(self, name), OPTIONS[name].metadata))
+        _check(self)
         for kind in ("content", "style"):
             layers = getattr(self, f"{kind}_layers")
             weights = getattr(self, f"{kind}_layer_weights")
@@ -154,14 +146,61 @@ class GatysOptions:
         Raises:
             InvalidOptions: as the class, and for an unknown name.
         """
-        for name in values:
-            if name not in OPTIONS:
-                raise InvalidOptions(f"there is no option {name!r}", field=name)
-        return cls(**values)
+        return _from_mapping(cls, values)
 
 
-#: The options by name, as dataclass fields with ``metadata`` of description, minimum and maximum.
+@dataclass(frozen=True, kw_only=True)
+class FastOptions:
+    """Options of the fast engine (Johnson et al. 2016): one forward pass in a trained style.
+
+    Raises:
+        InvalidOptions: a value is out of its bounds or of the wrong type.
+    """
+
+    size: int = _option(
+        512, "Long side of the result in pixels; the aspect ratio is the content's.", minimum=SMALLEST_SIDE,
+        maximum=LARGEST_SIDE,
+    )  # fmt: skip
+    strength: float = _option(
+        1.0, "How much of the style is mixed in: 0 is the photograph, 1 the painting.", minimum=0, maximum=1
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = _option(
+        "auto", "Precision of the network; automatic takes bfloat16 where the hardware gains from it."
+    )
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """From names and values, as they come out of JSON.
+
+        Raises:
+            InvalidOptions: as the class, and for an unknown name.
+        """
+        return _from_mapping(cls, values)
+
+
+#: The iterative engine's options by name, as dataclass fields with ``metadata`` of description, minimum and maximum.
 OPTIONS = {f.name: f for f in fields(GatysOptions)}
+
+#: The fast engine's.
+FAST_OPTIONS = {f.name: f for f in fields(FastOptions)}
+
+
+def _check(options: Any) -> None:
+    """Checks every field of an options object, and puts it into its type."""
+    metadata = {f.name: f.metadata for f in fields(options)}
+    for name, hint in get_type_hints(type(options)).items():
+        object.__setattr__(options, name, _checked(name, hint, getattr(options, name), metadata[name]))
+
+
+def _from_mapping(cls: type[T], values: Mapping[str, Any]) -> T:
+    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]  # the options are dataclasses
+    for name in values:
+        if name not in known:
+            raise InvalidOptions(f"there is no option {name!r}", field=name)
+    return cls(**values)
 
 
 def default_of(name: str) -> Any:

@@ -1,0 +1,247 @@
+"""Training of fast styles: the transformer network learns to minimise the losses of the iterative engine.
+
+After Johnson et al. 2016, many styles at once (Dumoulin et al. 2017): every step takes one photograph and one style.
+With the trunk frozen, a new style is its vector alone.  Colour-preserving styles (an idea of a course project at the
+University of Washington, CSE599, 2019) are trained towards the painting in the colours of the photograph at hand.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from nst_core.color import match_color
+from nst_core.dataset import ImageFolder, find_images
+from nst_core.device import autocast, choose_precision
+from nst_core.encoders import Encoder
+from nst_core.errors import TrainingFailed
+from nst_core.image import to_tensor
+from nst_core.losses import content_loss, gram_matrix, range_penalty, style_loss, total_variation
+from nst_core.options import output_size
+from nst_core.transformer import TransformerNetwork
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleTrainingOptions:
+    """How fast styles are trained.
+
+    Attributes:
+        steps: updates in all; the learning rate follows one cosine over them.
+        batch: photographs per step.  The number of updates matters more than the batch.
+        crop: side of the photographs' crops, in pixels.
+        style_size: long side to which the paintings are scaled: larger means larger strokes.
+        content_weight, style_weight, tv_weight: of the losses, which are those of the iterative engine.
+        range_weight: of the distance to [0, 1]; the output is linear, as a sigmoid stops learning where it saturates.
+        content_layers, style_layers: of the encoder.
+        trunk: whether the trunk learns too, or the style vectors alone.
+        seed: of crops, order and initial weights.
+    """
+
+    steps: int = 20_000
+    batch: int = 1
+    crop: int = 256
+    style_size: int = 512
+    learning_rate: float = 1e-3
+    content_weight: float = 0.15
+    style_weight: float = 1.0
+    tv_weight: float = 0.05
+    range_weight: float = 10.0
+    content_layers: tuple[str, ...] = ("relu4_2",)
+    style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    trunk: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painting:
+    """A painting to learn.
+
+    Attributes:
+        picture: RGB.
+        keep_color: learn its strokes, and keep the colours of the photographs.
+    """
+
+    picture: Image.Image
+    keep_color: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleTrainingStep:
+    """What one step of the training gave; the losses are those of its photograph and style."""
+
+    step: int
+    total_steps: int
+    style: str
+    losses: dict[str, float]
+
+
+class StyleTraining:
+    """One training run, resumable at any step.
+
+    Args:
+        encoder: the loss network.
+        photographs: folder of images.
+        paintings: by the ids of their styles.
+        device: where to train.
+
+    Raises:
+        TrainingFailed: no images.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        photographs: Path,
+        paintings: Mapping[str, Painting],
+        options: StyleTrainingOptions,
+        device: torch.device,
+    ) -> None:
+        self.options, self.device = options, device
+        self.precision = choose_precision("auto", device)
+        self.encoder = encoder.to(device).eval().requires_grad_(False)
+        self.photographs = ImageFolder(find_images(photographs), options.crop, scales=(0.4, 1.0))
+        self.paintings = {name: self._painting(painting) for name, painting in paintings.items()}
+        self.keep_color = {name for name, painting in paintings.items() if painting.keep_color}
+        with torch.no_grad():
+            self.targets = {name: self._style_targets(image) for name, image in self.paintings.items()}
+        torch.manual_seed(options.seed)
+        self.generator = torch.Generator().manual_seed(options.seed)
+        self.network = TransformerNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.requires_grad_(options.trunk)
+        # A parameter each, so that the optimiser leaves the styles alone whose turn it is not.
+        self.styles = nn.ParameterDict({name: self.network.neutral_style() for name in paintings}).to(device)
+        parameters = [*self.styles.values(), *(self.network.parameters() if options.trunk else ())]
+        self.optimizer = torch.optim.Adam(parameters, lr=options.learning_rate)
+        self.scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, options.steps)
+        self.step = 0
+
+    def _painting(self, painting: Painting) -> Tensor:
+        size = output_size(*painting.picture.size, self.options.style_size)
+        return to_tensor(painting.picture, size).to(self.device)
+
+    def _style_targets(self, image: Tensor) -> dict[str, Tensor]:
+        with autocast(self.device, self.precision):
+            features = self.encoder(image, self.options.style_layers)
+        return {layer: gram_matrix(features[layer]) for layer in self.options.style_layers}
+
+    def initialize(self, trunk: Path) -> None:
+        """Starts from a trained trunk instead of random weights.
+
+        Raises:
+            CorruptWeights: it cannot be read or belongs to another network.
+            TrainingFailed: its widths are not those of this training.
+        """
+        try:
+            self.network.load_state_dict(TransformerNetwork.from_file(trunk).state_dict())
+        except RuntimeError:
+            raise TrainingFailed(f"{trunk.name} is a trunk of another width") from None
+
+    def losses(self, images: Tensor, style: str) -> dict[str, Tensor]:
+        """Scalars ``total``, ``content``, ``style`` and ``tv`` of painting (N, 3, H, W) photographs."""
+        options = self.options
+        layers = (*options.style_layers, *options.content_layers)
+        with autocast(self.device, self.precision):
+            painted = self.network(images, self.styles[style]).float()
+            features = self.encoder(painted, layers)
+            with torch.no_grad():
+                kept = self.encoder(images, options.content_layers)
+        targets = self.targets[style]
+        if style in self.keep_color:
+            with torch.no_grad():
+                targets = self._style_targets(match_color(self.paintings[style], images))
+        content = torch.stack([content_loss(features[k], kept[k]) for k in options.content_layers]).mean()
+        style_terms = [style_loss(gram_matrix(features[k]), targets[k]) for k in options.style_layers]
+        terms = {
+            "content": content,
+            "style": torch.stack(style_terms).mean(),
+            "tv": total_variation(painted),
+        }
+        total = (
+            options.content_weight * terms["content"]
+            + options.style_weight * terms["style"]
+            + options.tv_weight * terms["tv"]
+            + options.range_weight * range_penalty(painted)
+        )
+        return {"total": total, **terms}
+
+    def run(self) -> Iterator[StyleTrainingStep]:
+        """Trains to the end, one step per item; the styles take turns in random order.
+
+        Raises:
+            TrainingFailed: the loss is no longer finite.
+        """
+        names = sorted(self.styles)
+        while self.step < self.options.steps:
+            # Every len(names) steps each style comes once, in an order that a resumed run knows again.
+            turn = torch.randperm(
+                len(names), generator=torch.Generator().manual_seed(self.options.seed + self.step // len(names))
+            )
+            style = names[int(turn[self.step % len(names)])]
+            images = self.photographs.draw(self.options.batch, self.generator).to(self.device)
+            self.optimizer.zero_grad(set_to_none=True)
+            losses = self.losses(images, style)
+            values = {name: value.item() for name, value in losses.items()}
+            if not math.isfinite(values["total"]):
+                raise TrainingFailed(f"the loss is {values['total']} at step {self.step}; try a lower learning rate")
+            losses["total"].backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            self.scheduler.step()
+            self.step += 1
+            yield StyleTrainingStep(step=self.step, total_steps=self.options.steps, style=style, losses=values)
+
+    @torch.no_grad()
+    def preview(self, picture: Image.Image, style: str) -> Tensor:
+        """A picture painted with the network as it is now, (1, 3, H, W) in [0, 1]."""
+        painted: Tensor = self.network(to_tensor(picture).to(self.device), self.styles[style])
+        return painted.clamp(0, 1)
+
+    def save_weights(self, folder: Path) -> None:
+        """``trunk.safetensors`` and a file per style, in fp16."""
+        folder.mkdir(parents=True, exist_ok=True)
+        trunk = {k: v.detach().half().contiguous().cpu() for k, v in self.network.state_dict().items()}
+        save_file(trunk, folder / "trunk.safetensors", metadata={"step": str(self.step)})
+        for name, style in self.styles.items():
+            save_file({"style": style.detach().half().cpu()}, folder / f"{name}.safetensors")
+
+    def save_checkpoint(self, path: Path) -> None:
+        """Everything that a later :meth:`resume` needs, replaced atomically."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        torch.save(self._state(), partial)
+        partial.replace(path)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "options": asdict(self.options),
+            "styles": {name: value.detach() for name, value in self.styles.items()},
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "generator": self.generator.get_state(),
+            "step": self.step,
+        }
+
+    def resume(self, path: Path) -> None:
+        """Goes on from a checkpoint of the same options and styles.
+
+        Raises:
+            TrainingFailed: it cannot be read or belongs to another training.
+        """
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+        except Exception as error:  # torch raises many types for a damaged file
+            raise TrainingFailed(f"the checkpoint {path.name} cannot be read: {error}") from None
+        if state["options"] != asdict(self.options) or state["styles"].keys() != self.styles.keys():
+            raise TrainingFailed(f"the checkpoint {path.name} belongs to a training with other options or styles")
+        self.styles.load_state_dict(state["styles"])
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.generator.set_state(state["generator"].cpu())
+        self.step = state["step"]

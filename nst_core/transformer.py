@@ -1,0 +1,129 @@
+"""The transformer network: one forward pass turns a photograph into a painting.
+
+Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", with conditional
+instance normalisation (Dumoulin, Shlens & Kudlur 2017, "A Learned Representation for Artistic Style"): the
+convolutions, the *trunk*, are shared by all styles, and a style is one scale and one shift per channel.  Departures
+from Johnson et al.: resize-convolutions instead of transposed ones (no checkerboards), reflection padding everywhere
+(no borders), a narrower network with a smaller last kernel, and a linear output.
+"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst_core.encoders import read_safetensors
+from nst_core.errors import CorruptWeights
+
+#: Channels at the full, half and quarter resolution.
+WIDTHS = (16, 32, 72)
+
+#: Residual blocks at the quarter resolution.
+BLOCKS = 5
+
+#: Keeps instance normalisation finite for constant channels.
+EPSILON = 1e-5
+
+#: Both sides of what the network sees are multiples of this; other images are padded by reflection and cut.
+STRIDE = 4
+
+
+class TransformerNetwork(nn.Module):
+    """Images in, images out, in the style that a style vector describes.
+
+    Args:
+        widths: channels at the full, half and quarter resolution.
+        blocks: residual blocks.
+    """
+
+    def __init__(self, widths: tuple[int, int, int] = WIDTHS, blocks: int = BLOCKS) -> None:
+        super().__init__()
+        full, half, quarter = widths
+        self.down = nn.ModuleList(
+            [_convolution(3, full, 9), _convolution(full, half, 3, stride=2), _convolution(half, quarter, 3, stride=2)]
+        )
+        self.blocks = nn.ModuleList([_convolution(quarter, quarter, 3) for _ in range(2 * blocks)])
+        self.up = nn.ModuleList([_convolution(quarter, half, 3), _convolution(half, full, 3)])
+        self.last = nn.Conv2d(full, 3, 5, padding=2, padding_mode="reflect")
+        #: Channels of each normalisation, in the order in which a style vector lists them.
+        self.channels = (full, half, quarter, *[quarter] * (2 * blocks), half, full)
+
+    @property
+    def style_size(self) -> int:
+        """Channels in all: a style vector is (2, style_size), scales and shifts."""
+        return sum(self.channels)
+
+    def neutral_style(self) -> Tensor:
+        """The style vector (2, style_size) with which the normalisation changes nothing."""
+        return torch.stack([torch.ones(self.style_size), torch.zeros(self.style_size)])
+
+    def forward(self, image: Tensor, style: Tensor) -> Tensor:
+        """Paints images.
+
+        Args:
+            image: (N, 3, H, W), RGB in [0, 1], any size of at least 16 x 16.
+            style: (2, style_size); vectors may be mixed, which blends their styles.
+
+        Returns:
+            (N, 3, H, W), about [0, 1], not clamped.
+        """
+        height, width = image.shape[2:]
+        x = F.pad(image * 2 - 1, (0, -width % STRIDE, 0, -height % STRIDE), mode="reflect")
+        x = x.contiguous(memory_format=torch.channels_last)
+        parts = iter(torch.split(style, list(self.channels), dim=1))
+        for convolution in self.down:
+            x = F.relu(_normalize(convolution(x), next(parts)))
+        for first, second in zip(self.blocks[::2], self.blocks[1::2], strict=True):
+            residual = F.relu(_normalize(first(x), next(parts)))
+            x = x + _normalize(second(residual), next(parts))
+        for convolution in self.up:
+            x = F.relu(_normalize(_resize_convolve(x, convolution.weight), next(parts)))
+        painted: Tensor = self.last(x) * 0.5 + 0.5
+        return painted[:, :, :height, :width]
+
+    @classmethod
+    def from_file(cls, path: Path) -> "TransformerNetwork":
+        """From safetensors written by the training (any precision).
+
+        Raises:
+            CorruptWeights: the file cannot be read or belongs to another network.
+        """
+        state = read_safetensors(path)
+        try:
+            full, half, quarter = (state[f"down.{k}.weight"].shape[0] for k in range(3))
+            network = cls((full, half, quarter), sum(name.startswith("blocks.") for name in state) // 2)
+            network.load_state_dict({name: value.float() for name, value in state.items()})
+        except (KeyError, RuntimeError) as error:
+            raise CorruptWeights(f"{path.name} does not hold a transformer network: {error}") from None
+        return network
+
+
+def _convolution(channels: int, width: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    """Without a bias, which the normalisation that follows would take away."""
+    return nn.Conv2d(channels, width, kernel, stride=stride, padding=kernel // 2, padding_mode="reflect", bias=False)
+
+
+def _normalize(x: Tensor, style: Tensor) -> Tensor:
+    """Conditional instance normalisation (Dumoulin et al. 2017, eq. 5) of (N, C, H, W) with a (2, C) style."""
+    scale, shift = style.unbind()
+    # Over one image it is batch normalisation, for which PyTorch has a kernel that keeps the layout.
+    images = [F.batch_norm(image, None, None, scale, shift, training=True, eps=EPSILON) for image in x.split(1)]
+    return images[0] if len(images) == 1 else torch.cat(images)
+
+
+def _resize_convolve(x: Tensor, weight: Tensor) -> Tensor:
+    """Nearest-neighbour upsampling by two, reflection padding and a 3x3 convolution with (O, I, 3, 3) weights.
+
+    In one step at the low resolution: each of the four phases of the result is a convolution of its own, with those taps
+    added up that fall on the same pixel.  On CPU this takes a third of the time.  Reflection in the large image is
+    repetition of the outermost pixel in the small one.
+    """
+    merge = _MERGE.to(x.device, weight.dtype)
+    merged = torch.einsum("pay,qbx,oiyx->opqiab", merge, merge, weight).flatten(0, 2)
+    x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), merged)
+    return F.pixel_shuffle(x, 2)
+
+
+#: Which taps of a 3-tap kernel, at the large resolution, fall on each of 3 pixels at the small one: (phase, pixel, tap).
+_MERGE = torch.tensor([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]]).float()
