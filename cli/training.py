@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.console import fail, out, progress_bar, read_picture
+from cli.console import SAMPLES, fail, out, progress_bar, read_picture
 from cli.engine_options import with_engine_options
 from nst_core.errors import NSTError
 
@@ -104,6 +105,111 @@ def train_encoder(
     except KeyboardInterrupt:
         raise fail("stopped; the same command goes on from the last checkpoint, if there is one") from None
     out.print(str(result))
+
+
+@train.command("style")
+def train_style(
+    paintings: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, help="Paintings; the file's name is the style's id.")
+    ],
+    images: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of photographs: COCO or any.")],
+    run_dir: Annotated[Path, typer.Option(help="Folder of the checkpoint, the previews and the weights.")] = Path(
+        "runs/style"
+    ),
+    keep_color: Annotated[
+        list[str] | None,
+        typer.Option(help="Also train ID_color, an edition of ID that keeps the photographs' colours."),
+    ] = None,
+    init: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Start from the trunk and styles of this folder.")
+    ] = None,
+    freeze_trunk: Annotated[
+        bool, typer.Option(help="Train the style vectors alone: quick, for new styles of a trained trunk.")
+    ] = False,
+    encoder: Annotated[str, typer.Option(help="The loss network: compact, vgg16 or vgg19.")] = "compact",
+    steps: Annotated[int, typer.Option(min=1, help="Updates in all; the schedule spans them.")] = 20_000,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="End after this time, if that is sooner.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Photographs per step.")] = 1,
+    crop: Annotated[int, typer.Option(min=64, help="Side of the photographs' crops in pixels.")] = 256,
+    style_size: Annotated[
+        int, typer.Option(min=64, help="Long side of the paintings in pixels: larger means larger strokes.")
+    ] = 512,
+    content_weight: Annotated[float, typer.Option(min=0)] = 0.15,
+    style_weight: Annotated[float, typer.Option(min=0)] = 1.0,
+    tv_weight: Annotated[float, typer.Option(min=0)] = 0.05,
+    learning_rate: Annotated[float, typer.Option(min=1e-6, max=1.0)] = 1e-3,
+    seed: int = 0,
+    device: Annotated[str, typer.Option(envvar="NST_DEVICE")] = "auto",
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps; previews and weights are written too.")] = 500,
+) -> None:
+    """Train fast styles, one or many at once; goes on from the checkpoint in the run's folder."""
+    from nst_core.allocator import keep_freed_memory
+    from nst_core.device import choose_device
+    from nst_core.pretrained import load_encoder
+    from nst_core.style_training import Painting, StyleTraining, StyleTrainingOptions
+
+    keep_freed_memory()
+    options = StyleTrainingOptions(
+        steps=steps,
+        minutes=minutes,
+        batch=batch,
+        crop=crop,
+        style_size=style_size,
+        content_weight=content_weight,
+        style_weight=style_weight,
+        tv_weight=tv_weight,
+        learning_rate=learning_rate,
+        trunk=not freeze_trunk,
+        seed=seed,
+    )
+    pictures = {path.stem: read_picture(path) for path in paintings}
+    unknown = set(keep_color or ()) - pictures.keys()
+    if unknown:
+        raise fail(f"--keep-color {', '.join(sorted(unknown))}: there is no such painting")
+    if freeze_trunk and not init:
+        raise fail("--freeze-trunk needs a trained trunk: --init FOLDER")
+    styles = {name: Painting(picture=picture) for name, picture in pictures.items()}
+    styles |= {f"{name}_color": Painting(picture=pictures[name], keep_color=True) for name in keep_color or ()}
+    checkpoint = run_dir / "checkpoint.pt"
+    samples = [read_picture(path) for path in sorted(SAMPLES.glob("content_*.jpg"))]
+    try:
+        run = StyleTraining(load_encoder(encoder), images, styles, options, choose_device(device))
+        if run.photographs.skipped:
+            out.print(f"{run.photographs.skipped} unreadable files skipped")
+        if checkpoint.exists():
+            run.resume(checkpoint)
+            out.print(f"going on from step {run.step}")
+        elif init:
+            run.initialize(init)
+        with _ctrl_c_between_steps() as asked, progress_bar("training") as bar:
+            losses: dict[str, deque[float]] = {}
+            for step in run.run():
+                for name, value in step.losses.items():
+                    losses.setdefault(name, deque(maxlen=checkpoint_every)).append(value)
+                means = ", ".join(f"{name} {sum(values) / len(values):.3f}" for name, values in losses.items())
+                bar.update(bar.task_ids[0], completed=step.fraction, note=f"step {step.step}, {means}")
+                ends = step.fraction == 1 or asked.is_set()
+                if ends or step.step % checkpoint_every == 0:
+                    run.save_checkpoint(checkpoint)
+                    run.save_weights(run_dir)
+                    _preview(run, samples).save(run_dir / f"preview-{step.step:06}.jpg", quality=90)
+                    bar.console.print(f"step {step.step}: {means}")
+                if asked.is_set() and step.fraction < 1:
+                    raise fail(f"stopped at step {step.step}; the same command goes on")
+    except NSTError as error:
+        raise fail(error) from None
+    except KeyboardInterrupt:
+        raise fail("stopped; the same command goes on from the last checkpoint, if there is one") from None
+    out.print(str(run_dir))
+
+
+def _preview(run: Any, pictures: Sequence[Any]) -> Any:
+    """Every picture in every style, with the networks as they are now."""
+    from nst_core.evaluation import contact_sheet
+    from nst_core.image import to_picture
+
+    rows = [[to_picture(run.preview(picture, style)) for picture in pictures] for style in run.styles]
+    return contact_sheet(rows, [[style] * len(pictures) for style in run.styles])
 
 
 @evaluate.command("encoder")

@@ -165,21 +165,29 @@ class Distillation:
         return (square.mean((0, 2, 3)).sqrt() + 0.1 * square.mean().sqrt()).clamp_min(1e-6)
 
     def initialize(self, path: Path) -> None:
-        """Starts from the weights of a file instead of random ones; heads that it lacks are fitted to them first.
+        """Starts from the weights of a file instead of random ones.
+
+        The file's network may be narrower: further channels start with random weights towards them and none from them,
+        so that the function stays the same (after Chen et al. 2016, "Net2Net").  Heads that it lacks are fitted first.
 
         Raises:
             CorruptWeights: it cannot be read.
-            TrainingFailed: it belongs to a network of other widths.
+            TrainingFailed: it does not hold a part of this training's network.
         """
-        state = {name: value.float() for name, value in read_safetensors(path).items()}
-        try:
-            keys = self.student.load_state_dict(state, strict=False)
-        except RuntimeError:
-            raise TrainingFailed(f"{path.name} holds an encoder of other widths") from None
-        if keys.unexpected_keys or any(not name.startswith(SCAFFOLD) for name in keys.missing_keys):
-            raise TrainingFailed(f"{path.name} does not hold an encoder of this training")
-        if keys.missing_keys:
-            self._fit_heads(sorted({name.split(".")[1] for name in keys.missing_keys}))
+        given = read_safetensors(path)
+        state = self.student.state_dict()
+        for name, value in given.items():
+            if name not in state or any(a > b for a, b in zip(value.shape, state[name].shape, strict=True)):
+                raise TrainingFailed(f"{path.name} does not hold a part of this network: {name}")
+            overlap = tuple(slice(length) for length in value.shape)
+            if value.ndim == 4:
+                state[name][:, value.shape[1] :] = 0
+            state[name][overlap] = value.float()
+        missing = state.keys() - given.keys()
+        if needed := sorted(name for name in missing if not name.startswith(SCAFFOLD)):
+            raise TrainingFailed(f"{path.name} lacks {needed[0]}")
+        if missing:
+            self._fit_heads(sorted({name.split(".")[1] for name in missing}))
         self.average.module.load_state_dict(self.student.state_dict())
 
     def _fit_heads(self, names: list[str], steps: int = 400) -> None:

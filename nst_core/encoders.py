@@ -21,7 +21,7 @@ Padding = Literal["zeros", "reflect"]
 
 #: Channels per block.
 VGG_WIDTHS = (64, 128, 256, 512, 512)
-COMPACT_WIDTHS = (16, 32, 64, 128, 128)
+COMPACT_WIDTHS = (16, 32, 64, 128, 256)
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

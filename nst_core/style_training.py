@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from nst_core.color import match_color
 from nst_core.dataset import ImageFolder, find_images
 from nst_core.device import autocast, choose_precision
-from nst_core.encoders import Encoder
+from nst_core.encoders import Encoder, read_safetensors
 from nst_core.errors import TrainingFailed
 from nst_core.image import to_tensor
 from nst_core.losses import content_loss, gram_matrix, range_penalty, style_loss, total_variation
@@ -32,7 +33,8 @@ class StyleTrainingOptions:
     """How fast styles are trained.
 
     Attributes:
-        steps: updates in all; the learning rate follows one cosine over them.
+        steps: updates in all; the learning rate falls along one cosine over them.
+        minutes: when given, the training ends after this time, whatever the steps.
         batch: photographs per step.  The number of updates matters more than the batch.
         crop: side of the photographs' crops, in pixels.
         style_size: long side to which the paintings are scaled: larger means larger strokes.
@@ -44,6 +46,7 @@ class StyleTrainingOptions:
     """
 
     steps: int = 20_000
+    minutes: float | None = None
     batch: int = 1
     crop: int = 256
     style_size: int = 512
@@ -73,10 +76,15 @@ class Painting:
 
 @dataclass(frozen=True, kw_only=True)
 class StyleTrainingStep:
-    """What one step of the training gave; the losses are those of its photograph and style."""
+    """What one step of the training gave.
+
+    Attributes:
+        fraction: of the training, in (0, 1]; the last step has 1.
+        losses: ``total``, ``content``, ``style`` and ``tv`` of this step's photograph and style.
+    """
 
     step: int
-    total_steps: int
+    fraction: float
     style: str
     losses: dict[str, float]
 
@@ -118,8 +126,8 @@ class StyleTraining:
         self.styles = nn.ParameterDict({name: self.network.neutral_style() for name in paintings}).to(device)
         parameters = [*self.styles.values(), *(self.network.parameters() if options.trunk else ())]
         self.optimizer = torch.optim.Adam(parameters, lr=options.learning_rate)
-        self.scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, options.steps)
         self.step = 0
+        self.seconds = 0.0
 
     def _painting(self, painting: Painting) -> Tensor:
         size = output_size(*painting.picture.size, self.options.style_size)
@@ -130,17 +138,20 @@ class StyleTraining:
             features = self.encoder(image, self.options.style_layers)
         return {layer: gram_matrix(features[layer]) for layer in self.options.style_layers}
 
-    def initialize(self, trunk: Path) -> None:
-        """Starts from a trained trunk instead of random weights.
+    def initialize(self, folder: Path) -> None:
+        """Starts from the trunk in a folder, and from those of its styles that this training has too.
 
         Raises:
-            CorruptWeights: it cannot be read or belongs to another network.
-            TrainingFailed: its widths are not those of this training.
+            CorruptWeights: a file cannot be read or belongs to another network.
+            TrainingFailed: the trunk's widths are not those of this training.
         """
-        try:
-            self.network.load_state_dict(TransformerNetwork.from_file(trunk).state_dict())
-        except RuntimeError:
-            raise TrainingFailed(f"{trunk.name} is a trunk of another width") from None
+        trained = TransformerNetwork.from_file(folder / "trunk.safetensors")
+        if trained.channels != self.network.channels:
+            raise TrainingFailed(f"the trunk in {folder} has other widths")
+        self.network.load_state_dict(trained.state_dict())
+        for name, style in self.styles.items():
+            if (path := folder / f"{name}.safetensors").exists():
+                style.data.copy_(read_safetensors(path)["style"])
 
     def losses(self, images: Tensor, style: str) -> dict[str, Tensor]:
         """Scalars ``total``, ``content``, ``style`` and ``tv`` of painting (N, 3, H, W) photographs."""
@@ -170,19 +181,23 @@ class StyleTraining:
         )
         return {"total": total, **terms}
 
+    @property
+    def fraction(self) -> float:
+        """How much of the training is done, in [0, 1]."""
+        limit = self.options.minutes
+        return min(1.0, max(self.step / self.options.steps, self.seconds / (60 * limit) if limit else 0.0))
+
     def run(self) -> Iterator[StyleTrainingStep]:
         """Trains to the end, one step per item; the styles take turns in random order.
 
         Raises:
             TrainingFailed: the loss is no longer finite.
         """
-        names = sorted(self.styles)
-        while self.step < self.options.steps:
-            # Every len(names) steps each style comes once, in an order that a resumed run knows again.
-            turn = torch.randperm(
-                len(names), generator=torch.Generator().manual_seed(self.options.seed + self.step // len(names))
-            )
-            style = names[int(turn[self.step % len(names)])]
+        while self.fraction < 1:
+            began = perf_counter()
+            style = self._style_of_turn()
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.options.learning_rate * (1 + math.cos(math.pi * self.fraction)) / 2
             images = self.photographs.draw(self.options.batch, self.generator).to(self.device)
             self.optimizer.zero_grad(set_to_none=True)
             losses = self.losses(images, style)
@@ -191,9 +206,16 @@ class StyleTraining:
                 raise TrainingFailed(f"the loss is {values['total']} at step {self.step}; try a lower learning rate")
             losses["total"].backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
-            self.scheduler.step()
             self.step += 1
-            yield StyleTrainingStep(step=self.step, total_steps=self.options.steps, style=style, losses=values)
+            self.seconds += perf_counter() - began
+            yield StyleTrainingStep(step=self.step, fraction=self.fraction, style=style, losses=values)
+
+    def _style_of_turn(self) -> str:
+        """Each style comes once in a round, in an order that a resumed training knows again."""
+        names = sorted(self.styles)
+        round_, turn = divmod(self.step, len(names))
+        order = torch.randperm(len(names), generator=torch.Generator().manual_seed(self.options.seed + round_))
+        return names[int(order[turn])]
 
     @torch.no_grad()
     def preview(self, picture: Image.Image, style: str) -> Tensor:
@@ -222,9 +244,9 @@ class StyleTraining:
             "styles": {name: value.detach() for name, value in self.styles.items()},
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
             "generator": self.generator.get_state(),
             "step": self.step,
+            "seconds": self.seconds,
         }
 
     def resume(self, path: Path) -> None:
@@ -242,6 +264,5 @@ class StyleTraining:
         self.styles.load_state_dict(state["styles"])
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
         self.generator.set_state(state["generator"].cpu())
-        self.step = state["step"]
+        self.step, self.seconds = state["step"], state["seconds"]

@@ -28,6 +28,27 @@ EPSILON = 1e-5
 #: Both sides of what the network sees are multiples of this; other images are padded by reflection and cut.
 STRIDE = 4
 
+#: Which taps of a 3-tap kernel at the large resolution fall on which of 3 pixels at the small one: (phase, pixel, tap).
+_MERGE = torch.tensor([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]]).float()
+
+
+class ResizeConvolution(nn.Conv2d):
+    """Nearest-neighbour upsampling by two, reflection padding and a 3x3 convolution, in one step.
+
+    Each of the four phases of the result is a convolution of its own at the low resolution, with those taps added up
+    that fall on the same pixel: on CPU a third of the time.  Reflection in the large image is repetition of the
+    outermost pixel in the small one.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__(channels, width, 3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, I, H, W) to (N, O, 2H, 2W)."""
+        merge = _MERGE.to(x.device)
+        merged = torch.einsum("pay,qbx,oiyx->opqiab", merge, merge, self.weight).flatten(0, 2)
+        return F.pixel_shuffle(F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), merged), 2)
+
 
 class TransformerNetwork(nn.Module):
     """Images in, images out, in the style that a style vector describes.
@@ -44,7 +65,7 @@ class TransformerNetwork(nn.Module):
             [_convolution(3, full, 9), _convolution(full, half, 3, stride=2), _convolution(half, quarter, 3, stride=2)]
         )
         self.blocks = nn.ModuleList([_convolution(quarter, quarter, 3) for _ in range(2 * blocks)])
-        self.up = nn.ModuleList([_convolution(quarter, half, 3), _convolution(half, full, 3)])
+        self.up = nn.ModuleList([ResizeConvolution(quarter, half), ResizeConvolution(half, full)])
         self.last = nn.Conv2d(full, 3, 5, padding=2, padding_mode="reflect")
         #: Channels of each normalisation, in the order in which a style vector lists them.
         self.channels = (full, half, quarter, *[quarter] * (2 * blocks), half, full)
@@ -78,7 +99,7 @@ class TransformerNetwork(nn.Module):
             residual = F.relu(_normalize(first(x), next(parts)))
             x = x + _normalize(second(residual), next(parts))
         for convolution in self.up:
-            x = F.relu(_normalize(_resize_convolve(x, convolution.weight), next(parts)))
+            x = F.relu(_normalize(convolution(x), next(parts)))
         painted: Tensor = self.last(x) * 0.5 + 0.5
         return painted[:, :, :height, :width]
 
@@ -108,22 +129,5 @@ def _normalize(x: Tensor, style: Tensor) -> Tensor:
     """Conditional instance normalisation (Dumoulin et al. 2017, eq. 5) of (N, C, H, W) with a (2, C) style."""
     scale, shift = style.unbind()
     # Over one image it is batch normalisation, for which PyTorch has a kernel that keeps the layout.
-    images = [F.batch_norm(image, None, None, scale, shift, training=True, eps=EPSILON) for image in x.split(1)]
+    images = [F.batch_norm(image, None, None, scale, shift, training=True, eps=EPSILON) for image in torch.split(x, 1)]
     return images[0] if len(images) == 1 else torch.cat(images)
-
-
-def _resize_convolve(x: Tensor, weight: Tensor) -> Tensor:
-    """Nearest-neighbour upsampling by two, reflection padding and a 3x3 convolution with (O, I, 3, 3) weights.
-
-    In one step at the low resolution: each of the four phases of the result is a convolution of its own, with those taps
-    added up that fall on the same pixel.  On CPU this takes a third of the time.  Reflection in the large image is
-    repetition of the outermost pixel in the small one.
-    """
-    merge = _MERGE.to(x.device, weight.dtype)
-    merged = torch.einsum("pay,qbx,oiyx->opqiab", merge, merge, weight).flatten(0, 2)
-    x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), merged)
-    return F.pixel_shuffle(x, 2)
-
-
-#: Which taps of a 3-tap kernel, at the large resolution, fall on each of 3 pixels at the small one: (phase, pixel, tap).
-_MERGE = torch.tensor([[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]]).float()

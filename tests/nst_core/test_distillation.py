@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from nst_core.dataset import ImageFolder, find_images, jitter
 from nst_core.distillation import Distillation, DistillationOptions
@@ -39,6 +40,32 @@ def test_training_improves_and_its_weights_load(images: Path, tmp_path: Path) ->
     found = encoder(torch.rand(1, 3, 64, 64), ("relu3_1",))["relu3_1"]
     assert found.shape == (1, 8, 16, 16)
     assert set(before) == set(run.validate())
+
+
+def test_a_training_may_start_from_a_narrower_network(images: Path, tmp_path: Path) -> None:
+    run = _distillation(images)
+    heads = {name: head.bias.numel() for name, head in run.student.heads.items() if name > "3"}
+    narrow = Compact(heads, widths=(16, 24, 64, 128, 128))
+    save_file(narrow.state_dict(), tmp_path / "narrow.safetensors")
+    before = run.validate()
+    run.initialize(tmp_path / "narrow.safetensors")
+    image = torch.rand(1, 3, 64, 64)
+    layers = ("relu3_1", "relu4_2", "relu5_1")
+    expected, found = narrow(image, layers), run.student(image, layers)
+    for layer in layers:
+        torch.testing.assert_close(found[layer], expected[layer], atol=1e-4, rtol=1e-4)
+    # The heads that the file lacks have learnt to read its trunk.
+    assert run.validate()["relu1_1"] < 0.5 * before["relu1_1"]
+
+
+def test_weights_that_are_no_part_of_the_network_are_refused(images: Path, tmp_path: Path) -> None:
+    run = _distillation(images)
+    save_file(Compact({}, widths=(16, 32, 64, 160, 128)).state_dict(), tmp_path / "wide.safetensors")
+    with pytest.raises(TrainingFailed, match="does not hold a part of this network"):
+        run.initialize(tmp_path / "wide.safetensors")
+    save_file(Compact({}).state_dict(), tmp_path / "headless.safetensors")
+    with pytest.raises(TrainingFailed, match=r"lacks heads\.3_1"):
+        run.initialize(tmp_path / "headless.safetensors")
 
 
 def test_resuming_gives_exactly_what_an_uninterrupted_run_gives(images: Path, tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from nst_core.color import match_color
+from nst_core.encoders import Encoder
+from nst_core.errors import TrainingFailed
+from nst_core.image import to_picture
+from nst_core.normalization import calibration_images
+from nst_core.pretrained import load_encoder
+from nst_core.style_training import Painting, StyleTraining, StyleTrainingOptions
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return load_encoder("compact")
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    for k, image in enumerate(calibration_images(4, 96)):
+        to_picture(image[None]).save(folder / f"{k}.png")
+    (folder / "damaged.jpg").write_bytes(b"not an image")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def paintings() -> dict[str, Painting]:
+    waves, fields = (to_picture(image[None]) for image in calibration_images(6, 96)[4:])
+    return {
+        "waves": Painting(picture=waves),
+        "fields": Painting(picture=fields),
+        "waves_color": Painting(picture=waves, keep_color=True),
+    }
+
+
+def options(**changes: object) -> StyleTrainingOptions:
+    return StyleTrainingOptions(**({"steps": 12, "crop": 64, "style_size": 64} | changes))  # type: ignore[arg-type]
+
+
+def training(encoder: Encoder, photographs: Path, paintings: dict[str, Painting], **changes: object) -> StyleTraining:
+    return StyleTraining(encoder, photographs, paintings, options(**changes), CPU)
+
+
+def test_training_brings_the_losses_down(encoder: Encoder, photographs: Path, paintings: dict[str, Painting]) -> None:
+    one = {"waves": paintings["waves"]}
+    run = training(encoder, photographs, one, steps=40, learning_rate=5e-3)
+    assert run.photographs.skipped == 1
+    totals = [step.losses["total"] for step in run.run()]
+    assert sum(totals[-5:]) < 0.7 * sum(totals[:5])
+
+
+def test_every_style_has_its_turn_in_each_round(
+    encoder: Encoder, photographs: Path, paintings: dict[str, Painting]
+) -> None:
+    steps = list(training(encoder, photographs, paintings, steps=6).run())
+    assert {s.style for s in steps[:3]} == {s.style for s in steps[3:]} == set(paintings)
+    assert [s.step for s in steps] == [1, 2, 3, 4, 5, 6]
+    assert steps[-1].fraction == 1
+
+
+def test_a_resumed_training_goes_on_exactly(
+    encoder: Encoder, photographs: Path, paintings: dict[str, Painting], tmp_path: Path
+) -> None:
+    whole = training(encoder, photographs, paintings)
+    losses = [step.losses["total"] for step in whole.run()]
+    first = training(encoder, photographs, paintings)
+    run = first.run()
+    for _ in range(5):
+        next(run)
+    first.save_checkpoint(tmp_path / "c.pt")
+    second = training(encoder, photographs, paintings)
+    second.resume(tmp_path / "c.pt")
+    assert [step.losses["total"] for step in second.run()] == pytest.approx(losses[5:], rel=1e-4)
+    with pytest.raises(TrainingFailed, match="other options or styles"):
+        training(encoder, photographs, paintings, crop=80).resume(tmp_path / "c.pt")
+
+
+def test_a_frozen_trunk_stays_as_it_was(
+    encoder: Encoder, photographs: Path, paintings: dict[str, Painting], tmp_path: Path
+) -> None:
+    trained = training(encoder, photographs, paintings, steps=3)
+    list(trained.run())
+    trained.save_weights(tmp_path)
+    run = training(encoder, photographs, paintings, steps=3, trunk=False)
+    run.initialize(tmp_path)
+    before = {k: v.clone() for k, v in run.network.state_dict().items()}
+    styles = {k: v.detach().clone() for k, v in run.styles.items()}
+    list(run.run())
+    assert all(torch.equal(before[k], v) for k, v in run.network.state_dict().items())
+    assert all(not torch.equal(styles[k], v) for k, v in run.styles.items())
+
+
+def test_a_training_ends_after_its_minutes(encoder: Encoder, photographs: Path, paintings: dict[str, Painting]) -> None:
+    run = training(encoder, photographs, paintings, steps=1_000_000, minutes=1e-6)
+    steps = list(run.run())
+    assert len(steps) == 1
+    assert steps[-1].fraction == 1
+
+
+def test_a_colour_preserving_style_aims_at_the_painting_in_the_photographs_colours(
+    encoder: Encoder, photographs: Path, paintings: dict[str, Painting]
+) -> None:
+    run = training(encoder, photographs, paintings)
+    # What recolours the painting is the photograph: to a network that returned just that, the style loss is zero.
+    photograph = torch.lerp(torch.rand(1, 3, 64, 64), torch.tensor([0.9, 0.2, 0.1]).view(1, 3, 1, 1), 0.7)
+    ideal = match_color(run.paintings["waves_color"], photograph)
+    run.network.forward = lambda *_: ideal  # type: ignore[method-assign]
+    with torch.no_grad():
+        assert float(run.losses(photograph, "waves_color")["style"]) < 1e-6
+        assert float(run.losses(photograph, "waves")["style"]) > 1e-2
+
+
+def test_a_preview_has_the_pictures_size(encoder: Encoder, photographs: Path, paintings: dict[str, Painting]) -> None:
+    run = training(encoder, photographs, paintings)
+    assert run.preview(Image.new("RGB", (50, 37), "teal"), "waves").shape == (1, 3, 37, 50)
