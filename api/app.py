@@ -10,11 +10,12 @@ from fastapi import FastAPI
 from api.errors import add_error_handlers
 from api.middleware import DefaultHeaders, SubPath
 from api.openapi import DocumentedAPI
-from api.routes import jobs, submission, system
+from api.routes import jobs, styles, submission, system
 from api.settings import ApiSettings
 from jobs.protocol import Store
 from jobs.queue import make_celery
 from jobs.store import RedisStore
+from nst_core.gallery import Gallery
 
 
 def create_app(
@@ -50,6 +51,7 @@ def create_app(
     app.state.settings = settings
     app.state.store = store or own_store
     app.state.celery = celery or own_celery
+    app.state.gallery = Gallery(settings.styles_dir)
     app.state.decoders = CapacityLimiter(settings.decoders)
     add_error_handlers(app)
     app.add_middleware(DefaultHeaders)
@@ -57,5 +59,6 @@ def create_app(
         app.add_middleware(SubPath, root_path=settings.root_path)
     app.include_router(submission.make_router(settings))
     app.include_router(jobs.router)
+    app.include_router(styles.router)
     app.include_router(system.router)
     return app

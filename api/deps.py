@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Request
 from api.settings import ApiSettings
 from jobs.errors import UnknownJob
 from jobs.protocol import Store
+from nst_core.gallery import Gallery
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -38,6 +39,12 @@ def get_decoders(request: Request) -> CapacityLimiter:
     return decoders
 
 
+def get_gallery(request: Request) -> Gallery:
+    """The fast styles."""
+    gallery: Gallery = request.app.state.gallery
+    return gallery
+
+
 def checked_id(job_id: Annotated[str, Path(description="The job's id.")]) -> str:
     """A job's id from the path; one that cannot be is as unknown as one that is not."""
     if not _ULID.fullmatch(job_id):
@@ -49,4 +56,5 @@ SettingsDep = Annotated[ApiSettings, Depends(get_settings)]
 StoreDep = Annotated[Store, Depends(get_store)]
 CeleryDep = Annotated[Celery, Depends(get_celery)]
 DecodersDep = Annotated[CapacityLimiter, Depends(get_decoders)]
+GalleryDep = Annotated[Gallery, Depends(get_gallery)]
 JobId = Annotated[str, Depends(checked_id)]

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from jobs.errors import ExpiredJob, JobNotFinished, JobsError, StoreUnavailable, UnknownJob
+from nst_core.errors import UnknownStyle
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -109,6 +110,10 @@ def add_error_handlers(app: FastAPI) -> None:
         status = _JOBS_STATUSES[type(error)]
         headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
         return Problem(status, error.code, str(error), headers=headers).response(request)
+
+    @app.exception_handler(UnknownStyle)
+    def unknown_style(request: Request, error: UnknownStyle) -> JSONResponse:
+        return Problem(404, error.code, str(error)).response(request)
 
     @app.exception_handler(HTTPException)
     def http_exception(request: Request, error: HTTPException) -> JSONResponse:

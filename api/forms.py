@@ -10,14 +10,38 @@ from starlette.datastructures import FormData, UploadFile
 
 from api.errors import invalid_fields
 from api.settings import ApiSettings
-from nst_core.errors import InvalidOptions
-from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, OPTIONS, GatysOptions, OutputFormat, default_long_side
+from jobs.contract import ENGINE_OPTIONS, Method
+from nst_core.errors import InvalidOptions, UnknownStyle
+from nst_core.gallery import Gallery
+from nst_core.options import (
+    DEFAULT_QUALITY,
+    FAST_OPTIONS,
+    LOSSY_FORMATS,
+    OPTIONS,
+    FastOptions,
+    GatysOptions,
+    OutputFormat,
+    default_long_side,
+)
 
-#: The file fields, and whether a job must have them.
+#: The file fields.
 FILES = {
-    "content": (True, "The image to paint. It is turned upright by its EXIF orientation; transparency becomes white."),
-    "style": (True, "The image whose style is taken."),
-    "init_image": (False, "The image that the optimisation starts from; with `init=image` only."),
+    "content": "The image to paint. It is turned upright by its EXIF orientation; transparency becomes white.",
+    "style": "The image whose style is taken; required for `method=gatys`.",
+    "init_image": "The image that the optimisation starts from; with `init=image` only.",
+}
+
+METHODS: tuple[Method, ...] = get_args(Method)
+
+#: The options of all engines by name; one that they share means the same.
+ALL_OPTIONS = OPTIONS | FAST_OPTIONS
+
+#: For which engines a field is; those that are not here are for all.
+METHODS_OF: dict[str, tuple[Method, ...]] = {
+    "style": ("gatys",),
+    "init_image": ("gatys",),
+    "style_id": ("fast",),
+    **{name: tuple(m for m in METHODS if name in get_type_hints(ENGINE_OPTIONS[m])) for name in ALL_OPTIONS},
 }
 
 DEFAULT_FORMAT: OutputFormat = "png"
@@ -25,8 +49,11 @@ DEFAULT_FORMAT: OutputFormat = "png"
 MAX_METADATA_BYTES = 4096
 MAX_METADATA_DEPTH = 8
 
-_HINTS = get_type_hints(GatysOptions)
-_OTHER_FIELDS = ("method", "output_format", "quality", "metadata")
+_OTHER_FIELDS = ("method", "style_id", "output_format", "quality", "metadata")
+
+#: The types of the options' values.
+HINTS = get_type_hints(GatysOptions) | get_type_hints(FastOptions)
+
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
@@ -36,21 +63,26 @@ class Submission:
     """What a client asked for, checked as far as it can be without looking at the images.
 
     Attributes:
-        options: with their defaults; ``size`` and ``style_size`` are in force only if ``given`` names them.
+        method: the engine.
+        options: the engine's, with their defaults; ``size`` and ``style_size`` are in force only if ``given`` names
+            them.
         given: names of the options that were sent.
+        style_id: a style of the gallery, for the fast engine.
         quality: 1 to 100; None for formats that lose nothing.
         files: by field name; one each.
     """
 
-    options: GatysOptions
+    method: Method
+    options: GatysOptions | FastOptions
     given: frozenset[str]
+    style_id: str | None
     output_format: OutputFormat
     quality: int | None
     metadata: dict[str, Any]
     files: dict[str, UploadFile]
 
 
-def read_submission(form: FormData, settings: ApiSettings) -> Submission:
+def read_submission(form: FormData, settings: ApiSettings, gallery: Gallery) -> Submission:
     """The fields of a form.
 
     Raises:
@@ -60,8 +92,10 @@ def read_submission(form: FormData, settings: ApiSettings) -> Submission:
     options = reader.options(settings)
     output_format, quality = reader.output()
     submission = Submission(
+        method=reader.method,
         options=options,
-        given=frozenset(reader.texts.keys() & OPTIONS.keys()),
+        given=frozenset(reader.texts.keys() & ALL_OPTIONS.keys()),
+        style_id=reader.text("style_id"),
         output_format=output_format,
         quality=quality,
         metadata=reader.metadata(),
@@ -69,6 +103,11 @@ def read_submission(form: FormData, settings: ApiSettings) -> Submission:
     )
     if reader.errors:
         raise invalid_fields(list(reader.errors.items()))
+    if submission.style_id is not None:
+        try:
+            _ = gallery[submission.style_id]
+        except UnknownStyle as error:
+            raise invalid_fields([("style_id", f"{error}; GET /styles lists them")], error.code) from None
     return submission
 
 
@@ -77,6 +116,7 @@ class _Reader:
 
     Attributes:
         texts, files: what was sent, by field name.
+        method: the engine; when none is named, what the style tells.
         errors: the first thing that is wrong with each field.
     """
 
@@ -89,8 +129,14 @@ class _Reader:
                 self.texts.setdefault(name, []).append(value)
             elif value.filename or value.size:  # browsers send an empty file for an input that was left alone
                 self.files.setdefault(name, []).append(value)
+        named = self.texts.get("method", [""])[0]
+        self.method: Method = "fast" if "style_id" in self.texts else "gatys"
+        if named in METHODS:
+            self.method = named
+        elif "method" in self.texts:
+            self.refuse("method", f"must be one of {', '.join(METHODS)}")
         for name in self.texts | self.files:
-            if name not in FILES and name not in OPTIONS and name not in _OTHER_FIELDS:
+            if name not in FILES and name not in ALL_OPTIONS and name not in _OTHER_FIELDS:
                 self.refuse(name, "there is no such field")
             elif name in FILES and name in self.texts:
                 self.refuse(name, "must be a file")
@@ -98,9 +144,17 @@ class _Reader:
                 self.refuse(name, "must not be a file")
             elif len(self.files.get(name, self.texts.get(name, []))) > 1 and not _is_list(name):
                 self.refuse(name, "must be sent once")
-        for name, (required, _) in FILES.items():
-            if required and name not in self.files:
+            elif self.method not in METHODS_OF.get(name, METHODS):
+                self.refuse(name, f"goes with method={' or '.join(METHODS_OF[name])} only{self._why_method()}")
+        for name in ("content", "style" if self.method == "gatys" else "style_id"):
+            if name not in self.files | self.texts:
                 self.refuse(name, "is required")
+
+    def _why_method(self) -> str:
+        """What made the method what it is, when it was not named."""
+        if "method" in self.texts:
+            return ""
+        return f"; {'a' if self.method == 'fast' else 'no'} style_id makes it method={self.method}"
 
     def refuse(self, name: str, detail: str) -> None:
         """Note what is wrong with a field, unless something is already."""
@@ -110,15 +164,14 @@ class _Reader:
         """A field that is sent once, if it was and nothing is wrong with it."""
         return self.texts[name][0] if name in self.texts and name not in self.errors else None
 
-    def options(self, settings: ApiSettings) -> GatysOptions:
+    def options(self, settings: ApiSettings) -> GatysOptions | FastOptions:
         """The engine's options, within the server's own bounds."""
-        if self.text("method") not in (None, "gatys"):
-            self.refuse("method", "must be gatys")
-        values: dict[str, Any] = {"encoder": settings.default_encoder}
-        for name in OPTIONS:
+        engine = ENGINE_OPTIONS[self.method]
+        values: dict[str, Any] = {"encoder": settings.default_encoder} if engine is GatysOptions else {}
+        for name in get_type_hints(engine):
             if name in self.texts and name not in self.errors:
                 try:
-                    values[name] = _parse(_HINTS[name], self.texts[name])
+                    values[name] = _parse(HINTS[name], self.texts[name])
                 except ValueError as error:
                     self.refuse(name, str(error))
         for name in ("size", "style_size"):
@@ -126,11 +179,11 @@ class _Reader:
                 limit = f"must be at most {settings.max_size} on this server (NST_MAX_SIZE)"
                 self.refuse(name, f"{limit}, not {values[name]}")
         try:
-            options = GatysOptions.from_mapping(values)
+            options = engine.from_mapping(values)
         except InvalidOptions as error:
             self.refuse(error.field or "", str(error))
-            return GatysOptions()
-        if (options.init == "image") != ("init_image" in self.files):
+            return engine()
+        if isinstance(options, GatysOptions) and (options.init == "image") != ("init_image" in self.files):
             self.refuse("init_image", "goes with init=image, and only with it")
         return options
 
@@ -161,7 +214,7 @@ class _Reader:
             return {}
 
 
-def resolve_size(submission: Submission, width: int, height: int, settings: ApiSettings) -> GatysOptions:
+def resolve_size(submission: Submission, width: int, height: int, settings: ApiSettings) -> GatysOptions | FastOptions:
     """The options with the sizes in force, for a content image of this size.
 
     A job that names no size is painted at its content's own, within the server's bounds and default.
@@ -170,11 +223,13 @@ def resolve_size(submission: Submission, width: int, height: int, settings: ApiS
     if "size" not in submission.given:
         most = min(settings.default_size, settings.max_size)
         options = replace(options, size=default_long_side(width, height, most))
-    return options if options.style_size else replace(options, style_size=options.size)
+    if isinstance(options, GatysOptions) and options.style_size is None:
+        options = replace(options, style_size=options.size)
+    return options
 
 
 def _is_list(name: str) -> bool:
-    return name in _HINTS and get_origin(_HINTS[name]) is tuple
+    return name in HINTS and get_origin(HINTS[name]) is tuple
 
 
 def _parse(hint: Any, texts: list[str]) -> Any:

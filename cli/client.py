@@ -44,12 +44,11 @@ class Client:
         self._http.close()
 
     def submit(
-        self, content: Path, style: Path, fields: Mapping[str, Any], initial: Path | None = None
+        self, content: Path, style: Path | None, fields: Mapping[str, Any], initial: Path | None = None
     ) -> dict[str, Any]:
-        """``POST /jobs``: the job as accepted."""
-        files = {"content": (content.name, content.read_bytes()), "style": (style.name, style.read_bytes())}
-        if initial:
-            files["init_image"] = (initial.name, initial.read_bytes())
+        """``POST /jobs``: the job as accepted.  Without a style image, ``fields`` tell the ``style_id``."""
+        sent = {"content": content, "style": style, "init_image": initial}
+        files = {name: (path.name, path.read_bytes()) for name, path in sent.items() if path}
         return self._json("POST", "/jobs", files=files, data={k: _as_field(v) for k, v in fields.items()})
 
     def job(self, job_id: str) -> dict[str, Any]:

@@ -3,44 +3,90 @@
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import Field, fields
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
-from nst_core.options import OPTIONS, GatysOptions, default_of
+from nst_core.options import FastOptions, GatysOptions
+
+Command = Callable[..., None]
+Engine = type[GatysOptions] | type[FastOptions]
+
+#: What on the command line asks for each engine.
+_ASKED_BY: dict[Engine, str] = {GatysOptions: "a STYLE image", FastOptions: "--style-id"}
 
 
-def with_engine_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command one parameter per engine option and collects those that were set in its ``engine`` argument.
+def with_options_of(*engines: Engine) -> Callable[[Command], Command]:
+    """Gives a command one parameter per option of these engines and collects those that were set in its ``engine``.
 
     On the command line a list is written with commas.  Only options that the user gave are passed on, so that a
     server's own defaults stay in force.
     """
-    signature = inspect.signature(command)
-    parameters = [p for p in signature.parameters.values() if p.name != "engine"]
-    hints = get_type_hints(GatysOptions)
-    engine = [_parameter(name, hints[name]) for name in OPTIONS]
+    options = {option.name: option for engine in engines for option in fields(engine)}
+    hints = {name: hint for engine in engines for name, hint in get_type_hints(engine).items()}
 
-    @functools.wraps(command)
-    def wrapper(**given: Any) -> None:
-        values = {name: given.pop(name) for name in OPTIONS}
-        command(**given, engine=_chosen(values, hints))
+    def panel(name: str) -> str:
+        own = [engine for engine in engines if name in get_type_hints(engine)]
+        return "Engine" if len(own) == len(engines) else f"Engine, with {_ASKED_BY[own[0]]}"
 
-    wrapper.__signature__ = signature.replace(parameters=[*parameters, *engine])  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in [*parameters, *engine]}
-    return wrapper
+    def decorate(command: Command) -> Command:
+        signature = inspect.signature(command)
+        parameters = [p for p in signature.parameters.values() if p.name != "engine"]
+        added = [_parameter(option, hints[name], panel(name)) for name, option in options.items()]
+
+        @functools.wraps(command)
+        def wrapper(**given: Any) -> None:
+            values = {name: given.pop(name) for name in options}
+            command(**given, engine=_chosen(values, hints))
+
+        wrapper.__signature__ = signature.replace(parameters=[*parameters, *added])  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in [*parameters, *added]}
+        return wrapper
+
+    return decorate
 
 
-def _parameter(name: str, hint: Any) -> inspect.Parameter:
-    option = OPTIONS[name]
+#: The options of the iterative engine alone.
+with_engine_options = with_options_of(GatysOptions)
+
+
+def check_style(style: Path | None, style_id: str | None, init_image: Path | None, engine: dict[str, Any]) -> None:
+    """See that there is one style, and no option of the engine that paints in the other kind.
+
+    Raises:
+        BadParameter: it is not so.
+    """
+    if (style is None) == (style_id is None):
+        raise typer.BadParameter(
+            "give one of them: a STYLE image, or the id of a trained style", param_hint="--style-id"
+        )
+    chosen: Engine = GatysOptions if style else FastOptions
+    (other,) = _ASKED_BY.keys() - {chosen}
+    foreign = engine.keys() - get_type_hints(chosen).keys()
+    if init_image and chosen is FastOptions:
+        foreign.add("init_image")
+    if foreign:
+        raise typer.BadParameter(f"goes with {_ASKED_BY[other]} only", param_hint=_flag(min(foreign)))
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _parameter(option: "Field[Any]", hint: Any, panel: str) -> inspect.Parameter:
+    name = option.name
+    default: Any = option.default
     kind = get_args(hint)[0] if get_origin(hint) is UnionType else hint
     is_list = get_origin(kind) is tuple
-    flags = [f"--{name.replace('_', '-')}"]
+    flags = [_flag(name)]
     if kind is bool:
         flags = [f"{flags[0]}/--no-{name.replace('_', '-')}"]
-    default = ",".join(map(str, default_of(name))) if is_list else default_of(name)
-    settings: dict[str, Any] = {"help": option.metadata["description"], "rich_help_panel": "Engine"}
+    if is_list:
+        default = ",".join(map(str, default))
+    settings: dict[str, Any] = {"help": option.metadata["description"], "rich_help_panel": panel}
     if default not in (None, ""):
         settings["help"] += f" [dim]\\[default: {str(default).lower() if kind is bool else default}][/dim]"
     if not is_list and kind in (int, float):
@@ -68,6 +114,6 @@ def _chosen(values: dict[str, Any], hints: dict[str, Any]) -> dict[str, Any]:
                 value = [item(part.strip()) for part in value.split(",") if part.strip()]
             except ValueError:
                 message = f"must be numbers with commas between, not {value!r}"
-                raise typer.BadParameter(message, param_hint=f"--{name.replace('_', '-')}") from None
+                raise typer.BadParameter(message, param_hint=_flag(name)) from None
         chosen[name] = value
     return chosen

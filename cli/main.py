@@ -25,11 +25,12 @@ from cli.console import (
     read_picture,
     write,
 )
-from cli.engine_options import with_engine_options
+from cli.engine_options import check_style, with_options_of
+from cli.styles import StylesDir, styles
 from cli.training import evaluate, train
 from cli.weights import weights
-from nst_core.errors import NSTError
-from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS
+from nst_core.errors import NSTError, UnknownStyle
+from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, FastOptions, GatysOptions
 
 app = typer.Typer(
     help="Neural style transfer: paint a photograph in the style of a painting.",
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.add_typer(styles, name="styles")
 app.add_typer(weights, name="weights")
 app.add_typer(train, name="train")
 app.add_typer(evaluate, name="eval")
@@ -50,6 +52,11 @@ DataDir = Annotated[
         show_default="your data folder",
     ),
 ]
+StyleFile = Annotated[
+    Path | None,
+    typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False, help="Without --style-id."),
+]
+StyleId = Annotated[str | None, typer.Option(help="A style of the gallery instead of STYLE: nst styles list.")]
 Quality = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")]
 Initial = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Start from this image.")]
 
@@ -95,58 +102,61 @@ def up(
 
 
 @app.command()
-@with_engine_options
+@with_options_of(GatysOptions, FastOptions)
 def stylize(
     content: ImageFile,
-    style: ImageFile,
+    style: StyleFile = None,
+    style_id: StyleId = None,
     output: OutputFile = Path("stylized.png"),
     quality: Quality = DEFAULT_QUALITY,
     init_image: Initial = None,
     device: Annotated[str, typer.Option(envvar="NST_DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     weights_dir: Annotated[Path | None, typer.Option(envvar="NST_WEIGHTS_DIR", help="Folder of VGG weights.")] = None,
+    styles_dir: StylesDir = None,
     *,
     engine: dict[str, Any],
 ) -> None:
-    """Paint CONTENT in the style of STYLE on this machine, without the service."""
+    """Paint CONTENT in the style of STYLE, or in a trained style, on this machine, without the service."""
+    check_style(style, style_id, init_image, engine)
+    output_format = format_of(output)
+    from cli.painting import paint_in_style, paint_like
     from nst_core.allocator import keep_freed_memory
     from nst_core.device import choose_device
-    from nst_core.gatys import paint
-    from nst_core.options import GatysOptions, default_long_side, default_of
+    from nst_core.options import default_long_side, default_of
     from nst_core.picture import encode
-    from nst_core.pretrained import EncoderCache
 
     keep_freed_memory()
-    output_format = format_of(output)
-    photograph, painting = read_picture(content), read_picture(style)
-    initial = read_picture(init_image) if init_image else None
+    photograph = read_picture(content)
+    if "size" not in engine:
+        engine["size"] = default_long_side(photograph.width, photograph.height, default_of("size"))
     try:
-        if initial and "init" not in engine:
-            engine["init"] = "image"
-        if "size" not in engine:
-            engine["size"] = default_long_side(photograph.width, photograph.height, default_of("size"))
-        options = GatysOptions.from_mapping(engine)
-        began = monotonic()
-        encoders = EncoderCache(choose_device(device), weights_dir)
-        encoder = encoders.get(options.encoder, normalized=options.normalize_weights)
-        with progress_bar("painting") as bar:
-            for last in paint(photograph, painting, options, encoder, initial=initial):
-                note = f"{last.step}/{last.total_steps}, {last.width} x {last.height}, loss {last.losses['total']:.4f}"
-                bar.update(bar.task_ids[0], completed=last.fraction, note=note)
+        where = choose_device(device)
+        if style_id is not None:
+            began = monotonic()
+            picture, painter = paint_in_style(photograph, style_id, engine, where, styles_dir)
+        else:
+            assert style is not None  # there is one of them
+            painting, initial = read_picture(style), read_picture(init_image) if init_image else None
+            began = monotonic()
+            picture, painter = paint_like(photograph, painting, initial, engine, where, weights_dir)
+    except UnknownStyle as error:
+        raise fail(f"{error}; see: nst styles list") from None
     except NSTError as error:
         raise fail(error) from None
-    write(output, encode(last.picture(), output_format, quality=quality))
+    write(output, encode(picture, output_format, quality=quality))
     seconds = monotonic() - began
     out.print(
-        f"{escape(str(output))} ({last.width} x {last.height}, {options.encoder}, {encoders.device}, {seconds:.1f} s)",
+        f"{escape(str(output))} ({picture.width} x {picture.height}, {painter}, {where}, {seconds:.1f} s)",
         soft_wrap=True,
     )
 
 
 @app.command()
-@with_engine_options
+@with_options_of(GatysOptions, FastOptions)
 def submit(
     content: ImageFile,
-    style: ImageFile,
+    style: StyleFile = None,
+    style_id: StyleId = None,
     output: OutputFile = Path("stylized.png"),
     quality: Quality = DEFAULT_QUALITY,
     init_image: Initial = None,
@@ -154,11 +164,17 @@ def submit(
     *,
     engine: dict[str, Any],
 ) -> None:
-    """Paint CONTENT in the style of STYLE with a running service, and wait. Ctrl-C cancels the job."""
+    """Paint CONTENT in the style of STYLE, or in a trained style, with a running service, and wait.
+
+    Ctrl-C cancels the job.
+    """
     from cli.client import Client, JobFailed, RequestRefused
 
+    check_style(style, style_id, init_image, engine)
     output_format = format_of(output)
     fields = {**engine, "output_format": output_format}
+    if style_id is not None:
+        fields["style_id"] = style_id
     if output_format in LOSSY_FORMATS:
         fields["quality"] = quality
     if init_image:
@@ -173,7 +189,7 @@ def submit(
 def _submit_and_wait(
     client: Any,
     content: Path,
-    style: Path,
+    style: Path | None,
     output: Path,
     fields: dict[str, Any],
     initial: Path | None = None,
@@ -209,8 +225,9 @@ def _submit_and_wait(
         raise JobFailed(f"the job ended as {job['status']}: {error['message']} ({error['code']})")
     write(output, client.result(job["id"]))
     made, metrics = job["output"], job["metrics"]
+    painter = metrics["encoder"] or job["input"]["params"]["style_id"]
     out.print(
-        f"{escape(str(output))} ({made['width']} x {made['height']}, {metrics['encoder']}, {metrics['device']}, "
+        f"{escape(str(output))} ({made['width']} x {made['height']}, {painter}, {metrics['device']}, "
         f"{metrics['run_seconds']:.1f} s of painting, {metrics['queue_seconds']:.1f} s in the queue)",
         soft_wrap=True,
     )

@@ -88,8 +88,11 @@ class Stack:
             environment = {**common, "NST_WORKER_SHUTDOWN_SECONDS": "1"}
             if device is not None:
                 environment["CUDA_VISIBLE_DEVICES"] = device
+            # Each holds ready what its own queues need.
             if name == "fast":
                 environment["NST_WARM_ENCODERS"] = ""
+            else:
+                environment["NST_WARM_STYLES"] = "false"
             self._spawn(name, ["-m", "worker.app", "--queues", queues, "--name", name], environment)
         self._wait_for_api()
 

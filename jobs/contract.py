@@ -7,6 +7,7 @@
 Nothing leaves a final status.
 """
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
@@ -14,7 +15,13 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from ulid import ULID
 
-from nst_core.options import OPTIONS, GatysOptions
+from nst_core.options import FastOptions, GatysOptions
+
+#: The engines: optimisation of the image (Gatys et al. 2016), one pass of a trained network (Johnson et al. 2016).
+Method = Literal["gatys", "fast"]
+
+#: What each engine is told.
+ENGINE_OPTIONS: dict[Method, type[GatysOptions] | type[FastOptions]] = {"gatys": GatysOptions, "fast": FastOptions}
 
 
 def now() -> datetime:
@@ -50,7 +57,7 @@ class Progress(_Model):
     """How far a running job is."""
 
     fraction: float = Field(default=0.0, ge=0, le=1, description="Work done, weighted by its cost.")
-    step: int = Field(default=0, ge=0, description="Iterations done.")
+    step: int = Field(default=0, ge=0, description="Iterations done; of `fast` there is one.")
     total_steps: int = Field(default=0, ge=0, description="Iterations in all.")
     message: str = Field(default="", description="What happens now, for people.")
     loss: float | None = Field(default=None, description="The weighted loss at this step.")
@@ -63,17 +70,8 @@ class JobInput(_Model):
 
     params: dict[str, Any] = Field(description="Every parameter with the value in force.")
     content_sha256: str = Field(description="Of the content image's file, as it was sent.")
-    style_sha256: list[str] = Field(description="Of each style image's file.")
+    style_sha256: list[str] = Field(description="Of each style image's file; empty for a style of the gallery.")
     init_sha256: str | None = Field(default=None, description="Of the initial image's file, when one was sent.")
-
-    @property
-    def options(self) -> GatysOptions:
-        """The engine's share of the parameters; the others say how the result is written.
-
-        Raises:
-            InvalidOptions: the job was made by another version, whose options these are not.
-        """
-        return GatysOptions.from_mapping({name: self.params[name] for name in OPTIONS if name in self.params})
 
 
 class Output(_Model):
@@ -99,10 +97,10 @@ class Metrics(_Model):
     """Where the time went, and on what."""
 
     queue_seconds: float | None = None
-    load_seconds: float | None = Field(default=None, description="Loading the encoder; 0 when it was warm.")
+    load_seconds: float | None = Field(default=None, description="Loading the network; 0 when it was warm.")
     run_seconds: float | None = None
     device: str | None = None
-    encoder: str | None = Field(default=None, description="The encoder that made the result.")
+    encoder: str | None = Field(default=None, description="The encoder that made the result; null for `fast`.")
 
 
 class Urls(_Model):
@@ -129,7 +127,7 @@ class Job(_Model):
 
     id: str
     status: Status = Status.QUEUED
-    method: Literal["gatys"] = "gatys"
+    method: Method = "gatys"
     created_at: datetime
     started_at: datetime | None = None
     completed_at: datetime | None = None
@@ -145,6 +143,16 @@ class Job(_Model):
     metadata: dict[str, Any] = Field(default_factory=dict, description="The client's own, kept as it was sent.")
     metrics: Metrics = Metrics()
     urls: Urls
+
+    @property
+    def options(self) -> GatysOptions | FastOptions:
+        """The engine's share of the parameters; the others say which style, and how the result is written.
+
+        Raises:
+            InvalidOptions: the job was made by another version, whose options these are not.
+        """
+        engine, params = ENGINE_OPTIONS[self.method], self.input.params
+        return engine.from_mapping({f.name: params[f.name] for f in fields(engine) if f.name in params})
 
     def evolve(self, **changes: Any) -> Self:
         """A copy with some fields changed, validated."""

@@ -10,7 +10,7 @@ from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from jobs.contract import Job
+from jobs.contract import Job, Method
 from jobs.errors import StoreUnavailable
 from jobs.settings import Settings
 
@@ -34,7 +34,7 @@ KEY_PREFIX = "nst:"
 #: Seconds for a connection to be made.
 _CONNECT_TIMEOUT = 2.0
 
-_METHOD_QUEUES = {"gatys": QUEUE_GATYS}
+_METHOD_QUEUES: dict[Method, str] = {"gatys": QUEUE_GATYS, "fast": QUEUE_FAST}
 
 #: A dead Redis is told within a couple of seconds instead of retried for ever, which is kombu's default.
 _RETRY_POLICY = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5}

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, DirectoryPath, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -56,6 +56,10 @@ class Settings(BaseSettings):
         default=50_000_000, ge=1, description="Most pixels, width times height, of an image that is sent."
     )
     max_image_side: int = Field(default=16_384, ge=1, description="Longest side in pixels of an image that is sent.")
+    styles_dir: DirectoryPath | None = Field(
+        default=None,
+        description="Folder of the gallery of fast styles; by default the one that comes with the program.",
+    )
 
     @property
     def soft_time_limit_seconds(self) -> int:

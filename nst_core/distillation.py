@@ -5,13 +5,15 @@ transfer done with itself*: an image optimised against a network finds whatever 
 the inputs on which student and teacher must agree most.
 """
 
+import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -28,6 +30,11 @@ SCAFFOLD = ("heads.1_", "heads.2_")
 
 #: What the layers' errors count: those that style transfer uses by default, the content's twice, the others little.
 WEIGHTS = dict.fromkeys(STYLE_LAYERS, 1.0) | {CONTENT_LAYER: 2.0}
+
+
+#: Half of the channels of these wide maps, those with the most energy, give the same pictures in less
+#: time: see docs/compact-encoder.md.
+HALVED = ("relu3_1", "relu4_1", "relu5_1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +149,9 @@ class Distillation:
         with torch.no_grad():
             sample = self.teacher(self.photographs.draw(16, self.generator).to(device), self.layers)
         self.scales = {k: self._channel_scale(v) for k, v in sample.items()}
-        student = Compact({k[4:]: v.shape[1] for k, v in sample.items()})
+        #: The teacher's channels that the student learns, by layer.
+        self.channels = {k: self._channels(v, halved=k in HALVED) for k, v in self.scales.items()}
+        student = Compact({k[4:]: len(channels) for k, channels in self.channels.items()})
         self.student = student.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = torch.optim.swa_utils.AveragedModel(
             self.student,
@@ -158,6 +167,16 @@ class Distillation:
         self.step = 0
 
     @staticmethod
+    def _channels(scale: Tensor, *, halved: bool) -> Tensor:
+        """Indices of all channels, or of the half with the most energy."""
+        return scale.topk(len(scale) // 2 if halved else len(scale)).indices.sort().values
+
+    def _targets(self, images: Tensor, layers: Sequence[str], *, thin: int = 1) -> dict[str, Tensor]:
+        """What the student should show."""
+        with torch.no_grad():
+            return {k: v[:, self.channels[k]] for k, v in self.teacher(images, layers, thin=thin).items()}
+
+    @staticmethod
     def _channel_scale(features: Tensor) -> Tensor:
         """Root mean square of each channel plus a tenth of the layer's: without it, a few channels carry all of
         the error of the deep layers and the others are never learnt."""
@@ -169,12 +188,18 @@ class Distillation:
 
         The file's network may be narrower: further channels start with random weights towards them and none from them,
         so that the function stays the same (after Chen et al. 2016, "Net2Net").  Heads that it lacks are fitted first.
+        The channels to learn are those that the file names.
 
         Raises:
             CorruptWeights: it cannot be read.
             TrainingFailed: it does not hold a part of this training's network.
         """
         given = read_safetensors(path)
+        with safe_open(path, framework="pt") as file:
+            chosen = json.loads((file.metadata() or {}).get("channels", "{}"))
+        if chosen.keys() != {k for k in HALVED if k in self.channels}:
+            raise TrainingFailed(f"{path.name} does not say which of the teacher's channels it knows")
+        self.channels |= {k: torch.tensor(indices, device=self.device) for k, indices in chosen.items()}
         state = self.student.state_dict()
         for name, value in given.items():
             if name not in state or any(a > b for a, b in zip(value.shape, state[name].shape, strict=True)):
@@ -197,8 +222,7 @@ class Distillation:
         for _ in range(steps):
             images = self.photographs.draw(self.options.batch, self.generator).to(self.device)
             with autocast(self.device, self.precision):
-                with torch.no_grad():
-                    targets = self.teacher(images, layers, thin=2)
+                targets = self._targets(images, layers, thin=2)
                 features = self.student(images, layers, thin=2)
             loss = torch.stack([self._distance(features[k], targets[k], k) for k in layers]).sum()
             optimizer.zero_grad()
@@ -222,13 +246,12 @@ class Distillation:
     def _distance(self, features: Tensor, targets: Tensor, layer: str) -> Tensor:
         # Full maps stay in the encoder's precision; only the sums over them, one per channel, become float32.
         square = (features - targets).square().mean((0, 2, 3)).float()
-        return (square / self.scales[layer].square()).mean()
+        return (square / self.scales[layer][self.channels[layer]].square()).mean()
 
     def loss(self, images: Tensor) -> Tensor:
         """The distance of student and teacher on images (N, 3, H, W): a scalar."""
         with autocast(self.device, self.precision):
-            with torch.no_grad():
-                targets = self.teacher(images, self.layers, thin=2)
+            targets = self._targets(images, self.layers, thin=2)
             features = self.student(images, self.layers, thin=2)
         terms = []
         for layer in self.layers:
@@ -271,7 +294,7 @@ class Distillation:
         errors: dict[str, float] = {}
         images = self.validation_set.draw(len(self.validation_set), torch.Generator().manual_seed(1)).to(self.device)
         layers = (*STYLE_LAYERS, CONTENT_LAYER)
-        expected, actual = self.teacher(images, layers), self.average.module(images, layers)
+        expected, actual = self._targets(images, layers), self.average.module(images, layers)
         for layer in layers:
             difference = (actual[layer] - expected[layer]).pow(2).mean()
             errors[layer] = float(difference / expected[layer].pow(2).mean())
@@ -287,7 +310,8 @@ class Distillation:
             if not k.startswith(SCAFFOLD)
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, path, metadata={"encoder": "compact", "step": str(self.step)})
+        chosen = {k: self.channels[k].tolist() for k in HALVED if k in self.channels}
+        save_file(state, path, metadata={"encoder": "compact", "channels": json.dumps(chosen)})
 
     def save_checkpoint(self, path: Path) -> None:
         """Everything that a later :meth:`resume` needs, replaced atomically."""
@@ -304,6 +328,7 @@ class Distillation:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
+            "channels": self.channels,
             "scales": self.scales,
             "generator": self.generator.get_state(),
             "pool": {k: v for k, v in vars(self.pool).items() if isinstance(v, Tensor)},
@@ -326,7 +351,7 @@ class Distillation:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
-        self.scales = state["scales"]
+        self.channels, self.scales = state["channels"], state["scales"]
         self.generator.set_state(state["generator"].cpu())
         for name, value in state["pool"].items():
             setattr(self.pool, name, value.cpu())

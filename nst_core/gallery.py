@@ -1,4 +1,4 @@
-"""The gallery: trained fast styles, what is known about them, and how they get onto a device."""
+"""The gallery: trained fast styles and what is known about them.  Free of torch; ``fast_models`` reads the weights."""
 
 import json
 from collections.abc import Mapping
@@ -7,12 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from nst_core.encoders import read_safetensors
 from nst_core.errors import CorruptWeights, UnknownStyle
-from nst_core.transformer import TransformerNetwork
 
 #: The manifest's name in a gallery's folder, beside ``trunk.safetensors``, ``ID.safetensors`` and ``ID.jpg``.
 MANIFEST = "manifest.json"
@@ -58,8 +53,21 @@ class Gallery:
     def __getitem__(self, style_id: str) -> Style:
         """Raises UnknownStyle when there is none of this id."""
         if style_id not in self.styles:
-            raise UnknownStyle(f"there is no style {style_id!r}; there are {', '.join(self.styles)}")
+            raise UnknownStyle(f"there is no style {style_id!r} in the gallery")
         return self.styles[style_id]
+
+    @property
+    def trunk_file(self) -> Path:
+        """The weights of the network that all styles share."""
+        return self.folder / "trunk.safetensors"
+
+    def style_file(self, style_id: str) -> Path:
+        """The style vector.
+
+        Raises:
+            UnknownStyle: there is none of this id.
+        """
+        return self.folder / f"{self[style_id].id}.safetensors"
 
     def thumbnail(self, style_id: str) -> bytes:
         """A small JPEG: our own sample photograph in this style.
@@ -68,25 +76,3 @@ class Gallery:
             UnknownStyle: there is none of this id.
         """
         return (self.folder / f"{self[style_id].id}.jpg").read_bytes()
-
-    def trunk(self, device: torch.device) -> TransformerNetwork:
-        """The network that all styles share.
-
-        Raises:
-            CorruptWeights: its file is damaged.
-        """
-        network = TransformerNetwork.from_file(self.folder / "trunk.safetensors").eval().requires_grad_(False)
-        return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-    def vector(self, style_id: str, device: torch.device) -> Tensor:
-        """The style vector (2, C), float32.
-
-        Raises:
-            UnknownStyle: there is none of this id.
-            CorruptWeights: its file is damaged.
-        """
-        name = f"{self[style_id].id}.safetensors"
-        state = read_safetensors(self.folder / name)
-        if "style" not in state or state["style"].ndim != 2:
-            raise CorruptWeights(f"{name} does not hold a style")
-        return state["style"].float().to(device)

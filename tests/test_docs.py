@@ -15,6 +15,7 @@ from jobs.contract import Job, JobError, JobInput, Metrics, Output, Progress, Ur
 from jobs.memory import MemoryStore
 from jobs.queue import make_celery
 from jobs.settings import Settings
+from nst_core.options import FAST_OPTIONS, OPTIONS
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parent.parent
@@ -125,6 +126,14 @@ def body_fields() -> list[tuple[str, str, dict[str, Any]]]:
     return found
 
 
+#: What the OpenAPI document states in words only.  The size has no fixed default: it is the content's own.
+OPTION_DEFAULTS = {
+    name: list(option.default) if isinstance(option.default, tuple) else option.default
+    for name, option in (OPTIONS | FAST_OPTIONS).items()
+    if option.default is not None and name != "size"
+}
+
+
 @pytest.mark.parametrize(("call", "name", "schema"), body_fields())
 def test_body_fields_are_documented_with_their_bounds_and_defaults(
     call: str, name: str, schema: dict[str, Any]
@@ -138,6 +147,8 @@ def test_body_fields_are_documented_with_their_bounds_and_defaults(
     assert {f"`{value}`" for value in bounded.get("enum", ())} <= set(re.findall(r"`[^`]+`", kind))
     if "default" in schema:
         assert default in documented(schema["default"])
+    elif name in OPTION_DEFAULTS:
+        assert default in documented(OPTION_DEFAULTS[name])
 
 
 @pytest.mark.parametrize("model", [Job, Progress, JobInput, Output, JobError, Metrics, Urls])

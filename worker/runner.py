@@ -16,11 +16,13 @@ from jobs.errors import ExpiredJob, JobsError, LeaseLost, StoreUnavailable, Unkn
 from jobs.protocol import Store
 from nst_core.device import choose_device
 from nst_core.errors import NSTError
-from nst_core.gatys import Iterate, paint
-from nst_core.options import DEFAULT_QUALITY, MEDIA_TYPES, OutputFormat
+from nst_core.fast_models import FastModels
+from nst_core.gallery import Gallery
+from nst_core.options import DEFAULT_QUALITY, MEDIA_TYPES, FastOptions, OutputFormat
 from nst_core.picture import PictureLimits, decode, encode
 from nst_core.pretrained import EncoderCache
 from worker.heartbeat import Heartbeat
+from worker.painters import FastPainter, GatysPainter, Painter, Stage
 from worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -31,28 +33,46 @@ class Canceled(Exception):
 
 
 class Runner:
-    """Paints jobs on one device; encoders stay loaded from job to job."""
+    """Paints jobs on one device; networks stay loaded from job to job."""
 
     def __init__(self, store: Store, settings: WorkerSettings) -> None:
         self.store, self.settings = store, settings
 
     @cached_property
-    def encoders(self) -> EncoderCache:
-        """The encoders on this worker's device.
+    def device(self) -> torch.device:
+        """Where to paint.
 
         Raises:
             DeviceUnavailable: the device of the settings does not exist; every job says so.
         """
-        device = choose_device(self.settings.device)
-        return EncoderCache(device, self.settings.weights_dir, download=self.settings.allow_download)
+        return choose_device(self.settings.device)
+
+    @cached_property
+    def encoders(self) -> EncoderCache:
+        """The encoders on this worker's device."""
+        return EncoderCache(self.device, self.settings.weights_dir, download=self.settings.allow_download)
+
+    @cached_property
+    def models(self) -> FastModels:
+        """The fast styles on this worker's device.
+
+        Raises:
+            CorruptWeights: the gallery cannot be read; every fast job says so.
+        """
+        return FastModels(Gallery(self.settings.styles_dir), self.device, self.settings.model_cache_mb * 10**6)
 
     def warm_up(self) -> None:
-        """Loads the encoders that the settings name; what cannot be had is told and left to its jobs."""
+        """Loads what the settings name; what cannot be had is told and left to its jobs."""
         for name in filter(None, map(str.strip, self.settings.warm_encoders.split(","))):
             try:
                 self.encoders.get(name)
             except NSTError as error:
                 logger.warning("the encoder %s is not loaded: %s", name, error)
+        try:
+            if self.settings.warm_styles and self.models.gallery.styles:
+                self.models.trunk()
+        except NSTError as error:
+            logger.warning("the fast styles are not loaded: %s", error)
 
     def run(self, job_id: str) -> bool:
         """Takes the job and brings it to its end, whatever that is.
@@ -117,30 +137,27 @@ class Runner:
 
     def _paint(self, job: Job, token: str, heartbeat: Heartbeat) -> dict[str, Any]:
         began = monotonic()
-        params = job.input.params
-        options = job.input.options
-        content, style = self._image(job, "content"), self._image(job, "style.0")
-        initial = self._image(job, "init") if options.init == "image" else None
-        cold = (options.encoder, options.normalize_weights) not in self.encoders
-        if cold:
-            waiting = Progress(total_steps=options.iterations, message=f"loading the encoder {options.encoder}")
+        painter = self._painter(job)
+        missing = painter.missing
+        if missing:
+            waiting = Progress(total_steps=painter.total_steps, message=f"loading {missing}")
             self.store.update(job.id, token, progress=waiting)
-        encoder = self.encoders.get(options.encoder, normalized=options.normalize_weights)
+        painter.load()
+        self.store.update(job.id, token, progress=Progress(total_steps=painter.total_steps, message="painting"))
         loaded = monotonic()
-        last: Iterate | None = None
+        last: Stage | None = None
         reported = -self.settings.report_seconds
-        for last in paint(content, style, options, encoder, initial=initial):
-            if heartbeat.lost:
-                raise LeaseLost
-            if heartbeat.canceled:
-                raise Canceled
+        _check(heartbeat)
+        for last in painter.paint():
+            _check(heartbeat)
             elapsed = monotonic() - loaded
-            if elapsed - reported >= self.settings.report_seconds:
-                self._report(job.id, token, last, elapsed)
+            # The end of the job tells of the last stage.
+            if last.fraction < 1 and elapsed - reported >= self.settings.report_seconds:
+                self._report(job.id, token, painter, last, elapsed)
                 reported = elapsed
-        assert last is not None  # there is at least one iteration
+        assert last is not None  # there is at least one stage
+        params, picture = job.input.params, last.picture()
         output_format: OutputFormat = params["output_format"]
-        picture = last.picture()
         result = encode(picture, output_format, quality=params["quality"] or DEFAULT_QUALITY)
         return {
             "status": Status.SUCCEEDED,
@@ -154,30 +171,37 @@ class Runner:
                 losses=last.losses,
             ),
             "metrics": Metrics(
-                load_seconds=round(loaded - began, 3) if cold else 0.0,
+                load_seconds=round(loaded - began, 3) if missing else 0.0,
                 run_seconds=round(monotonic() - loaded, 3),
-                device=str(self.encoders.device),
-                encoder=options.encoder,
+                device=str(self.device),
+                encoder=painter.encoder,
             ),
             "result": result,
             "preview": self._preview(picture),
         }
 
+    def _painter(self, job: Job) -> Painter:
+        options, content = job.options, self._image(job, "content")
+        if isinstance(options, FastOptions):
+            return FastPainter(content, job.input.params["style_id"], options, self.models)
+        initial = self._image(job, "init") if options.init == "image" else None
+        return GatysPainter(content, self._image(job, "style.0"), initial, options, self.encoders)
+
     def _image(self, job: Job, name: str) -> Image.Image:
         limits = PictureLimits(max_pixels=self.settings.max_image_pixels, max_side=self.settings.max_image_side)
         return decode(self.store.image(job.id, name), limits)
 
-    def _report(self, job_id: str, token: str, iterate: Iterate, elapsed: float) -> None:
+    def _report(self, job_id: str, token: str, painter: Painter, stage: Stage, elapsed: float) -> None:
         progress = Progress(
-            fraction=iterate.fraction,
-            step=iterate.step,
-            total_steps=iterate.total_steps,
-            message=f"scale {iterate.scale} of {iterate.scales}, {max(iterate.width, iterate.height)} px",
-            loss=iterate.losses["total"],
-            eta_seconds=round(elapsed / iterate.fraction * (1 - iterate.fraction), 1),
+            fraction=stage.fraction,
+            step=stage.step,
+            total_steps=painter.total_steps,
+            message=stage.message,
+            loss=stage.losses.get("total"),
+            eta_seconds=round(elapsed / stage.fraction * (1 - stage.fraction), 1),
         )
         try:
-            self.store.update(job_id, token, progress=progress, preview=self._preview(iterate.picture()))
+            self.store.update(job_id, token, progress=progress, preview=self._preview(stage.picture()))
         except StoreUnavailable:
             logger.warning("job %s: progress cannot be reported; painting goes on", job_id)
 
@@ -198,6 +222,14 @@ class Runner:
                 if monotonic() > deadline:
                     raise
                 sleep(1)
+
+
+def _check(heartbeat: Heartbeat) -> None:
+    """Raises what ends a job early."""
+    if heartbeat.lost:
+        raise LeaseLost
+    if heartbeat.canceled:
+        raise Canceled
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -18,6 +18,12 @@ class WorkerSettings(Settings):
     warm_encoders: str = Field(
         "compact", description="Encoders loaded before the first job, separated by commas; empty: none."
     )
+    warm_styles: bool = Field(
+        True, description="Whether the network of the gallery's styles is loaded before the first job."
+    )
+    model_cache_mb: int = Field(
+        512, ge=1, description="Memory in MB for the networks of fast styles; those used least recently make room."
+    )
     preview_side: int = Field(384, ge=64, le=2048, description="Long side of the previews in pixels.")
     report_seconds: float = Field(
         0.5, gt=0, le=1, description="Seconds between two reports of progress, each with a preview."

@@ -33,7 +33,8 @@ def _runner() -> "Runner":
 
 @worker_process_init.connect
 def _warm_up(**_: object) -> None:
-    if WorkerSettings().warm_encoders:
+    settings = WorkerSettings()
+    if settings.warm_encoders or settings.warm_styles:
         _runner().warm_up()
 
 

@@ -1,13 +1,13 @@
 """Jobs that are there: read, list, cancel, forget."""
 
-import hashlib
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from api.deps import JobId, StoreDep
+from api.entity import JPEG_RESPONSES, jpeg_response, matches
 from api.errors import Problem, problems
-from jobs.contract import Job, JobPage, Status, now
+from jobs.contract import Job, JobPage, Method, Status, now
 
 #: Seconds after which a client may ask again for a job that is not finished.
 RETRY_AFTER = "1"
@@ -19,7 +19,7 @@ router = APIRouter(tags=["jobs"])
 def list_jobs(
     store: StoreDep,
     status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,
-    method: Annotated[Literal["gatys"] | None, Query(description="Only jobs of this engine.")] = None,
+    method: Annotated[Method | None, Query(description="Only jobs of this engine.")] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="Jobs on a page, at most.")] = 20,
     cursor: Annotated[
         str | None, Query(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="`next_cursor` of the page before.")
@@ -62,7 +62,7 @@ def get_result(job_id: JobId, store: StoreDep, request: Request) -> Response:
         "Cache-Control": f"private, immutable, max-age={max(0, remaining)}",
         "Content-Disposition": f'inline; filename="{job_id}.{job.output.media_type.rpartition("/")[2]}"',
     }
-    if _matches(request, headers["ETag"]):
+    if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(store.result(job_id), media_type=job.output.media_type, headers=headers)
 
@@ -70,11 +70,7 @@ def get_result(job_id: JobId, store: StoreDep, request: Request) -> Response:
 @router.get(
     "/jobs/{job_id}/preview",
     response_class=Response,
-    responses=problems(404, 410, 503)
-    | {
-        200: {"description": "A JPEG.", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
-        304: {"description": "The preview is the one that `If-None-Match` names."},
-    },
+    responses=problems(404, 410, 503) | JPEG_RESPONSES,
     summary="Fetch the latest intermediate picture",
 )
 def get_preview(job_id: JobId, store: StoreDep, request: Request) -> Response:
@@ -82,10 +78,7 @@ def get_preview(job_id: JobId, store: StoreDep, request: Request) -> Response:
     preview = store.preview(job_id)
     if preview is None:
         raise Problem(404, "preview_not_found", "The job has no preview, or not yet.")
-    headers = {"ETag": f'"{hashlib.sha256(preview).hexdigest()}"', "Cache-Control": "private, no-cache"}
-    if _matches(request, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return Response(preview, media_type="image/jpeg", headers=headers)
+    return jpeg_response(request, preview)
 
 
 @router.post("/jobs/{job_id}/cancel", responses=problems(404, 410, 503), summary="Cancel a job")
@@ -110,9 +103,3 @@ def _no_result(job: Job) -> Problem:
     if job.status is Status.CANCELED:
         return Problem(409, "job_canceled", "The job was canceled and has no result.")
     return Problem(409, "job_not_finished", "The job is not finished.", headers={"Retry-After": RETRY_AFTER})
-
-
-def _matches(request: Request, etag: str) -> bool:
-    """Whether ``If-None-Match`` names this entity, by the weak comparison that RFC 9110 asks for."""
-    candidates = [candidate.strip() for candidate in request.headers.get("if-none-match", "").split(",")]
-    return "*" in candidates or etag in (candidate.removeprefix("W/") for candidate in candidates)

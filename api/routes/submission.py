@@ -8,7 +8,7 @@ from celery import Celery
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import CeleryDep, DecodersDep, SettingsDep, StoreDep
+from api.deps import CeleryDep, DecodersDep, GalleryDep, SettingsDep, StoreDep
 from api.errors import invalid_fields, problems
 from api.forms import Submission, read_submission, resolve_size
 from api.multipart import multipart_form
@@ -20,10 +20,13 @@ from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from jobs.errors import JobsError, StoreUnavailable
 from jobs.protocol import Store
 from jobs.queue import enqueue
-from nst_core.options import SHORTEST_SIDE, GatysOptions, output_size
+from nst_core.options import SHORTEST_SIDE, FastOptions, GatysOptions, output_size
 
 #: The longest side that a WebP file can have.
 _WEBP_LARGEST_SIDE = 16_383
+
+#: How the store calls the images.
+_STORED_AS = {"content": "content", "style": "style.0", "init_image": "init"}
 
 
 def make_router(settings: ApiSettings) -> APIRouter:
@@ -50,17 +53,16 @@ async def create_job(
     store: StoreDep,
     celery: CeleryDep,
     decoders: DecodersDep,
+    gallery: GalleryDep,
 ) -> Job:
     """Queue a job.  What cannot be painted is refused here; the answer says where to ask for the result."""
     async with multipart_form(request, settings) as form:
-        submission = read_submission(form, settings)
+        submission = read_submission(form, settings, gallery)
         images = {
             name: await check_image(name, upload, settings, decoders) for name, upload in submission.files.items()
         }
     job = _make_job(submission, images, settings)
-    stored = {"content": images["content"].data, "style.0": images["style"].data}
-    if "init_image" in images:
-        stored["init"] = images["init_image"].data
+    stored = {_STORED_AS[name]: image.data for name, image in images.items()}
     await run_in_threadpool(_accept, store, celery, job, stored)
     response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
     response.headers["Retry-After"] = RETRY_AFTER
@@ -68,35 +70,42 @@ async def create_job(
 
 
 def _make_job(submission: Submission, images: dict[str, CheckedImage], settings: ApiSettings) -> Job:
-    content, style, init = images["content"], images["style"], images.get("init_image")
+    content = images["content"]
     options = resolve_size(submission, content.width, content.height, settings)
-    errors = _shape_errors(options, content, style)
+    errors = _shape_errors(options, images)
     if submission.output_format == "webp" and options.size > _WEBP_LARGEST_SIDE:
         errors.append(("output_format", f"a WebP image has sides of at most {_WEBP_LARGEST_SIDE} pixels"))
     if errors:
         raise invalid_fields(errors)
     params: dict[str, Any] = asdict(options)
+    if submission.style_id is not None:
+        params["style_id"] = submission.style_id
     params |= {"output_format": submission.output_format, "quality": submission.quality}
     job_id = new_job_id()
     return Job(
         id=job_id,
+        method=submission.method,
         created_at=now(),
         input=JobInput(
             params=params,
             content_sha256=content.sha256,
-            style_sha256=[style.sha256],
-            init_sha256=init.sha256 if init else None,
+            style_sha256=[images["style"].sha256] if "style" in images else [],
+            init_sha256=images["init_image"].sha256 if "init_image" in images else None,
         ),
         metadata=submission.metadata,
         urls=Urls.of(job_id),
     )
 
 
-def _shape_errors(options: GatysOptions, content: CheckedImage, style: CheckedImage) -> list[tuple[str, str]]:
+def _shape_errors(options: GatysOptions | FastOptions, images: dict[str, CheckedImage]) -> list[tuple[str, str]]:
     """Images so elongated that nothing is left of their short side."""
+    long_sides = {"content": options.size}
+    if isinstance(options, GatysOptions):
+        long_sides["style"] = options.style_size or options.size
     errors = []
-    for name, image, long_side in (("content", content, options.size), ("style", style, options.style_size)):
-        width, height = output_size(image.width, image.height, long_side or options.size)
+    for name, long_side in long_sides.items():
+        image = images[name]
+        width, height = output_size(image.width, image.height, long_side)
         if min(width, height) < SHORTEST_SIDE:
             scaled = f"{image.width} x {image.height} pixels would be scaled to {width} x {height}"
             errors.append((name, f"{scaled}; the short side must keep at least {SHORTEST_SIDE} pixels"))

@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,12 +40,13 @@ def celery(redis_url: str) -> Iterator[Celery]:
 
 
 @pytest.fixture
-def make_client(redis_url: str, store: Store, celery: Celery) -> Iterator[MakeClient]:
-    """Makes clients of applications with given settings."""
+def make_client(redis_url: str, store: Store, celery: Celery, styles_dir: Path) -> Iterator[MakeClient]:
+    """Makes clients of applications with given settings, by default with the tests' gallery."""
     made: list[TestClient] = []
 
     def make(**settings: Any) -> TestClient:
-        app = create_app(ApiSettings(redis_url=redis_url, **settings), store, celery)
+        settings = {"redis_url": redis_url, "styles_dir": styles_dir, **settings}
+        app = create_app(ApiSettings(**settings), store, celery)
         made.append(TestClient(app, base_url="http://server"))
         return made[-1]
 

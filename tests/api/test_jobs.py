@@ -141,10 +141,11 @@ def test_a_list_is_filtered(client, store: Store) -> None:
     store.request_cancel(canceled)
     assert [job["id"] for job in client.get("/jobs?status=canceled").json()["items"]] == [canceled]
     assert [job["id"] for job in client.get("/jobs?status=queued&method=gatys").json()["items"]] == [queued]
+    assert client.get("/jobs?method=fast").json()["items"] == []
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=x", "status=done", "status=", "method=fast", "cursor=x", "cursor=%00"]
+    "query", ["limit=0", "limit=101", "limit=x", "status=done", "status=", "method=slow", "cursor=x", "cursor=%00"]
 )
 def test_bad_queries_are_refused(client, query: str) -> None:
     response = client.get(f"/jobs?{query}")

@@ -15,7 +15,7 @@ from jobs.errors import StoreUnavailable
 from jobs.memory import MemoryStore
 from jobs.protocol import Store
 from jobs.queue import make_celery
-from nst_core.options import OPTIONS, GatysOptions
+from nst_core.options import FAST_OPTIONS, OPTIONS, FastOptions, GatysOptions
 
 MakePicture = Callable[..., bytes]
 
@@ -50,7 +50,7 @@ def test_every_value_in_force_is_told(client, store: Store, png: bytes) -> None:
     assert params.keys() == OPTIONS.keys() | {"output_format", "quality"}
     assert (params["size"], params["style_size"]) == (100, 100)
     assert (params["output_format"], params["quality"]) == ("png", None)
-    assert store.get(job["id"]).input.options == GatysOptions(size=100, style_size=100)
+    assert store.get(job["id"]).options == GatysOptions(size=100, style_size=100)
 
 
 def test_options_are_fields(client, store: Store, png: bytes) -> None:
@@ -72,7 +72,7 @@ def test_options_are_fields(client, store: Store, png: bytes) -> None:
         "metadata": '{"order": [17, "é"]}',
     }
     job = client.post("/jobs", files=files(png), data=fields).json()
-    assert store.get(job["id"]).input.options == GatysOptions(
+    assert store.get(job["id"]).options == GatysOptions(
         size=128,
         style_size=96,
         iterations=7,
@@ -112,6 +112,111 @@ def test_a_file_input_that_was_left_alone_is_no_file(client, png: bytes) -> None
     )
     headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
     assert client.post("/jobs", content=parts + left_alone + b"--x--\r\n", headers=headers).status_code == 202
+
+
+# Styles of the gallery
+
+
+def test_a_style_of_the_gallery_makes_a_fast_job(client, store: Store, redis_url: str, png: bytes) -> None:
+    response = client.post("/jobs", files={"content": png}, data={"style_id": "waves"})
+    assert response.status_code == 202
+    job = response.json()
+    assert job["method"] == "fast"
+    assert job["input"]["params"] == {
+        "size": 100,
+        "strength": 1.0,
+        "precision": "auto",
+        "style_id": "waves",
+        "output_format": "png",
+        "quality": None,
+    }
+    assert job["input"]["content_sha256"] == hashlib.sha256(png).hexdigest()
+    assert (job["input"]["style_sha256"], job["input"]["init_sha256"]) == ([], None)
+    assert store.image(job["id"], "content") == png
+    assert client.get("/jobs?method=fast").json()["items"] == [job]
+    with redis.Redis.from_url(redis_url) as queue:
+        (message,) = queue.lrange("nst:fast\x06\x165", 0, -1)
+    args, _, _ = json.loads(base64.b64decode(json.loads(message)["body"]))
+    assert args == [job["id"]]
+
+
+def test_options_of_the_fast_engine_are_fields(client, store: Store, png: bytes) -> None:
+    fields = {
+        "method": "fast",
+        "style_id": "waves_color",
+        "size": "128",
+        "strength": ".5",
+        "precision": "float32",
+        "output_format": "webp",
+        "quality": "75",
+        "metadata": '{"order": 17}',
+    }
+    job = client.post("/jobs", files={"content": png}, data=fields).json()
+    assert store.get(job["id"]).options == FastOptions(size=128, strength=0.5, precision="float32")
+    assert (job["input"]["params"]["output_format"], job["input"]["params"]["quality"]) == ("webp", 75)
+    assert job["metadata"] == {"order": 17}
+
+
+def test_the_size_of_a_fast_job_has_the_same_default_and_limits(make_client, picture: MakePicture) -> None:
+    client, data = make_client(default_size=200, max_size=1000), {"style_id": "waves"}
+    job = client.post("/jobs", files={"content": picture(300, 240)}, data=data).json()
+    assert job["input"]["params"]["size"] == 200
+    refused = client.post("/jobs", files={"content": picture()}, data=data | {"size": "1001"})
+    assert refused.json()["errors"][0]["pointer"] == "#/size"
+    assert "NST_MAX_SIZE" in refused.json()["detail"]
+    refused = client.post("/jobs", files={"content": picture(1000, 20)}, data=data)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/content")
+
+
+@pytest.mark.parametrize("style_id", ["nothing", "", "WAVES", "../waves", "waves\x00", "é"])
+def test_an_unknown_style_is_refused(client, png: bytes, style_id: str) -> None:
+    response = client.post("/jobs", files={"content": png}, data={"style_id": style_id})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "unknown_style")
+    assert problem["errors"][0]["pointer"] == "#/style_id"
+    assert "GET /styles" in problem["detail"]
+
+
+FAST, GATYS = {"style_id": "waves"}, {"style": b"file"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "errors"),
+    [
+        ({**FAST, "strength": "1.01"}, {"strength": "strength must be between 0 and 1"}),
+        ({**FAST, "strength": "-1"}, {"strength": "strength must be between 0 and 1"}),
+        ({**FAST, "strength": "nan"}, {"strength": "must be a number"}),
+        ({**FAST, "strength": ["0", "1"]}, {"strength": "must be sent once"}),
+        ({"style_id": ["waves", "waves"]}, {"style_id": "must be sent once"}),
+        ({"style_id": b"file", **GATYS}, {"style_id": "must not be a file"}),
+        ({**FAST, "method": "slow"}, {"method": "must be one of gatys, fast"}),
+        ({**FAST, **GATYS}, {"style": "goes with method=gatys only; a style_id makes it method=fast"}),
+        ({**FAST, **GATYS, "method": "fast"}, {"style": "goes with method=gatys only"}),
+        ({**FAST, **GATYS, "method": "gatys"}, {"style_id": "goes with method=fast only"}),
+        ({**FAST, "method": "gatys"}, {"style_id": "goes with method=fast only", "style": "is required"}),
+        ({"method": "fast"}, {"style_id": "is required"}),
+        ({**GATYS, "method": "fast"}, {"style_id": "is required", "style": "goes with method=gatys only"}),
+        ({**GATYS, "strength": "1"}, {"strength": "goes with method=fast only; no style_id makes it method=gatys"}),
+        ({**FAST, "iterations": "5"}, {"iterations": "goes with method=gatys only; a style_id"}),
+        ({**FAST, "encoder": "compact"}, {"encoder": "goes with method=gatys only"}),
+        ({**FAST, "init_image": b"file"}, {"init_image": "goes with method=gatys only"}),
+        (
+            {**FAST, "init": "image", "seed": "x", "size": "63"},
+            {"init": "goes with", "seed": "goes with", "size": "size must be between 64"},
+        ),
+    ],
+)
+def test_fields_that_do_not_go_with_the_method_are_refused(
+    client, png: bytes, sent: dict[str, object], errors: dict[str, str]
+) -> None:
+    images = {name: (name, png) for name, value in sent.items() if isinstance(value, bytes)}
+    fields = {name: value for name, value in sent.items() if name not in images}
+    response = client.post("/jobs", files={"content": png, **images}, data=fields)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_options")
+    told = {error["pointer"]: error["detail"] for error in response.json()["errors"]}
+    assert told.keys() == {f"#/{name}" for name in errors}
+    for name, detail in errors.items():
+        assert told[f"#/{name}"].startswith(detail)
 
 
 # Sizes
@@ -194,7 +299,7 @@ def test_images_of_which_nothing_would_be_left_are_refused(client, picture: Make
         ("learning_rate", ""),
         ("seed", "4294967296"),
         ("init", "random"),
-        ("method", "fast"),
+        ("method", "slow"),
         ("output_format", "gif"),
         ("metadata", "[]"),
         ("metadata", "{"),
@@ -324,14 +429,17 @@ def test_the_document_describes_every_field(make_client) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/jobs"]["post"]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     properties = form["properties"]
-    assert properties.keys() >= OPTIONS.keys() | {"content", "style", "init_image", "output_format", "metadata"}
-    assert form["required"] == ["content", "style"]
+    others = {"content", "style", "style_id", "init_image", "method", "output_format", "quality", "metadata"}
+    assert properties.keys() == OPTIONS.keys() | FAST_OPTIONS.keys() | others
+    assert form["required"] == ["content"]
     assert all(schema["description"] for schema in properties.values())
     assert properties["content"]["format"] == "binary"
     assert (properties["size"]["minimum"], properties["size"]["maximum"]) == (64, 1000)
-    assert properties["encoder"]["default"] == "vgg16"
+    assert properties["method"]["enum"] == ["gatys", "fast"]
+    assert properties["encoder"]["description"].endswith("For method=gatys. Default: vgg16.")
+    assert properties["strength"]["description"].endswith("For method=fast. Default: 1.0.")
     assert properties["style_layers"]["items"] == {"type": "string"}
-    assert properties["iterations"]["default"] == OPTIONS["iterations"].default
+    assert properties["precision"]["default"] == "auto"
     assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
 
 
@@ -344,3 +452,4 @@ def test_the_defaults_of_the_document_are_accepted(client, png: bytes) -> None:
         for name, value in defaults.items()
     }
     assert client.post("/jobs", files=files(png), data=fields).status_code == 202
+    assert client.post("/jobs", files={"content": png}, data=fields | {"style_id": "waves"}).status_code == 202

@@ -1,4 +1,4 @@
-"""The options of the command line are the engine's."""
+"""The options of the command line are the engines'."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.engine_options import with_engine_options
-from nst_core.options import OPTIONS, GatysOptions, default_of
+from cli.engine_options import with_options_of
+from nst_core.options import FAST_OPTIONS, OPTIONS, FastOptions, GatysOptions
 
 #: One value per option that is allowed and not its default.
 VALUES: dict[str, tuple[str, Any]] = {
@@ -30,7 +30,10 @@ VALUES: dict[str, tuple[str, Any]] = {
     "history": ("3", 3),
     "seed": ("4294967295", 2**32 - 1),
     "precision": ("float32", "float32"),
+    "strength": ("0.25", 0.25),
 }
+
+ALL_OPTIONS = OPTIONS | FAST_OPTIONS
 
 
 def run(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
@@ -39,7 +42,7 @@ def run(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
     tool = typer.Typer()
 
     @tool.command()
-    @with_engine_options
+    @with_options_of(GatysOptions, FastOptions)
     def command(*, engine: dict[str, Any]) -> None:
         seen.append(engine)
 
@@ -50,12 +53,12 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-NUMBERS = [name for name, o in OPTIONS.items() if o.metadata["minimum"] is not None and default_of(name) != ()]
+NUMBERS = [name for name, o in ALL_OPTIONS.items() if o.metadata["minimum"] is not None and o.default != ()]
 
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_have_the_bounds_of_the_engine(name: str) -> None:
-    low, high = OPTIONS[name].metadata["minimum"], OPTIONS[name].metadata["maximum"]
+    low, high = (ALL_OPTIONS[name].metadata[bound] for bound in ("minimum", "maximum"))
     for value in (low, high):
         assert run(flag(name), str(value)) == (0, [{name: value}])
     for value in (low - 1, high * 2):
@@ -63,12 +66,13 @@ def test_numbers_have_the_bounds_of_the_engine(name: str) -> None:
 
 
 def test_every_option_reaches_the_engine() -> None:
-    assert VALUES.keys() | {"normalize_weights"} == OPTIONS.keys()
+    assert VALUES.keys() | {"normalize_weights"} == ALL_OPTIONS.keys()
     for name, (text, value) in VALUES.items():
         assert run(flag(name), text) == (0, [{name: value}])
     assert run("--normalize-weights") == (0, [{"normalize_weights": True}])
     assert run("--no-normalize-weights") == (0, [{"normalize_weights": False}])
-    GatysOptions.from_mapping({name: value for name, (_, value) in VALUES.items()})
+    GatysOptions.from_mapping({name: value for name, (_, value) in VALUES.items() if name in OPTIONS})
+    FastOptions.from_mapping({name: value for name, (_, value) in VALUES.items() if name in FAST_OPTIONS})
 
 
 def test_options_that_are_not_given_are_left_to_whoever_paints() -> None:

@@ -13,7 +13,8 @@ Run = Callable[..., Result]
 
 COMMANDS = (
     *([], ["up"], ["stylize"], ["submit"], ["demo"], ["weights"], ["weights", "fetch"], ["weights", "import"]),
-    *(["train"], ["train", "encoder"], ["eval"], ["eval", "encoder"]),
+    *(["train"], ["train", "encoder"], ["train", "style"], ["eval"], ["eval", "encoder"]),
+    *(["styles"], ["styles", "list"]),
 )
 
 
@@ -34,15 +35,15 @@ assert not loaded, loaded
 
 
 def test_every_command_is_known_to_the_tests(nst: Run) -> None:
-    from cli.main import app, evaluate, train, weights
+    from cli.main import app, evaluate, styles, train, weights
 
-    names = {(): app, ("weights",): weights, ("train",): train, ("eval",): evaluate}
+    names = {(): app, ("styles",): styles, ("weights",): weights, ("train",): train, ("eval",): evaluate}
     found = [
         [*group, command.name or command.callback.__name__]
         for group, a in names.items()
         for command in a.registered_commands
     ]
-    assert sorted(found) == sorted(c for c in COMMANDS if c and c not in (["weights"], ["train"], ["eval"]))
+    assert sorted(found) == sorted(c for c in COMMANDS if tuple(c) not in names)
 
 
 @pytest.mark.parametrize(("suffix", "kind"), [("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP"), ("tif", "TIFF")])

@@ -1,4 +1,4 @@
-"""``nst train encoder`` and Ctrl-C, over a training that does nothing."""
+"""``nst train``: Ctrl-C, over a training that does nothing; and a real training of styles, a few steps long."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -7,10 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import Result
+from PIL import Image
 
 import cli.training
 from nst_core import distillation
 from nst_core.distillation import DistillationStep
+from nst_core.image import to_picture
+from nst_core.normalization import calibration_images
+from nst_core.transformer import TransformerNetwork
 
 Run = Callable[..., Result]
 
@@ -69,3 +73,45 @@ def test_ctrl_c_saves_whole_steps_only(
     assert result.exit_code == (0 if presses == 0 else 1), result.output
     assert said in result.output.replace("\n", "")
     assert [step for training in made for step in training.saved] == saved
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for k, image in enumerate(calibration_images(3, 96)):
+        to_picture(image[None]).save(folder / f"painting_{k}.png")
+    (folder / "damaged.png").write_bytes(b"not an image")
+    return folder
+
+
+def train_style(nst: Run, pictures: Path, run_dir: Path, *more: object) -> Result:
+    paintings = [pictures / "painting_0.png", pictures / "painting_1.png"]
+    options = ("--images", pictures, "--run-dir", run_dir, "--device", "cpu", "--crop", 64, "--style-size", 64)
+    return nst("train", "style", *paintings, *options, *more)
+
+
+def test_styles_are_trained_and_a_finished_training_is_a_start(nst: Run, pictures: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    result = train_style(nst, pictures, first, "--steps", 4, "--checkpoint-every", 2, "--keep-color", "painting_0")
+    assert result.exit_code == 0, result.output
+    assert "1 unreadable files skipped" in result.output
+    assert "step 2: total" in result.output
+    network = TransformerNetwork.from_file(first / "trunk.safetensors")
+    assert {path.stem for path in first.glob("painting_*")} == {"painting_0", "painting_1", "painting_0_color"}
+    with Image.open(first / "preview-000004.jpg") as preview:
+        assert preview.width > 256
+    again = train_style(nst, pictures, first, "--steps", 4, "--checkpoint-every", 2, "--keep-color", "painting_0")
+    assert "going on from step 4" in again.output
+
+    second = tmp_path / "second"
+    result = train_style(nst, pictures, second, "--steps", 2, "--init", first, "--freeze-trunk")
+    assert result.exit_code == 0, result.output
+    frozen = TransformerNetwork.from_file(second / "trunk.safetensors")
+    assert all(a.equal(b) for a, b in zip(frozen.parameters(), network.parameters(), strict=True))
+
+
+def test_a_training_that_cannot_start_says_why(nst: Run, pictures: Path, tmp_path: Path) -> None:
+    result = train_style(nst, pictures, tmp_path, "--keep-color", "painting_7")
+    assert (result.exit_code, result.output) == (1, "nst: --keep-color painting_7: there is no such painting\n")
+    result = train_style(nst, pictures, tmp_path, "--freeze-trunk")
+    assert (result.exit_code, result.output) == (1, "nst: --freeze-trunk needs a trained trunk: --init FOLDER\n")

@@ -2,20 +2,21 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from jobs.contract import Job, JobInput, Status, Urls, new_job_id, now
+from jobs.contract import Job, JobInput, Method, Status, Urls, new_job_id, now
 from jobs.settings import Settings
 from nst_core.errors import InvalidOptions
-from nst_core.options import GatysOptions
+from nst_core.options import FastOptions, GatysOptions
 
 
-def a_job(**params: object) -> Job:
+def a_job(method: Method = "gatys", **params: object) -> Job:
     job_id = new_job_id()
     job_input = JobInput(params=params, content_sha256="", style_sha256=[""])
-    return Job(id=job_id, created_at=now(), input=job_input, urls=Urls.of(job_id))
+    return Job(id=job_id, method=method, created_at=now(), input=job_input, urls=Urls.of(job_id))
 
 
 def test_three_statuses_are_final() -> None:
@@ -44,12 +45,18 @@ def test_a_job_is_changed_through_evolve_alone_which_validates() -> None:
     assert job.attempt == 0
 
 
-def test_the_options_come_back_from_the_parameters() -> None:
-    options = GatysOptions(size=300, style_layers=("relu2_1",), learning_rate=0.5)
-    job = a_job(**asdict(options), output_format="png")
-    assert Job.model_validate_json(job.model_dump_json()).input.options == options
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("gatys", GatysOptions(size=300, style_layers=("relu2_1",), learning_rate=0.5)),
+        ("fast", FastOptions(size=300, strength=0.25)),
+    ],
+)
+def test_the_options_come_back_from_the_parameters(method: Method, options: GatysOptions | FastOptions) -> None:
+    job = a_job(method, **asdict(options), output_format="png", style_id="waves")
+    assert Job.model_validate_json(job.model_dump_json()).options == options
     with pytest.raises(InvalidOptions):
-        _ = a_job(size=1).input.options
+        _ = a_job(method, size=1).options
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +64,14 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert Settings().lease_seconds == 7
     monkeypatch.setenv("NST_REDIS_URL", "http://host")
     with pytest.raises(ValidationError, match="redis://"):
+        Settings()
+
+
+def test_a_folder_of_styles_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_STYLES_DIR", str(tmp_path))
+    assert Settings().styles_dir == tmp_path
+    monkeypatch.setenv("NST_STYLES_DIR", str(tmp_path / "nothing"))
+    with pytest.raises(ValidationError, match="styles_dir"):
         Settings()
 
 

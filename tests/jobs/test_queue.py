@@ -3,12 +3,13 @@
 import base64
 import json
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 import redis
 from celery import Celery
 
-from jobs.contract import Job, JobInput, Urls, new_job_id, now
+from jobs.contract import Job, JobInput, Method, Urls, new_job_id, now
 from jobs.errors import StoreUnavailable
 from jobs.queue import QUEUES, broker_url, enqueue, make_celery
 from jobs.settings import Settings
@@ -21,19 +22,20 @@ def celery(redis_url: str) -> Iterator[Celery]:
     app.close()
 
 
-def a_job() -> Job:
+def a_job(method: Method = "gatys") -> Job:
     job_id = new_job_id()
     job_input = JobInput(params={}, content_sha256="", style_sha256=[""])
-    return Job(id=job_id, created_at=now(), input=job_input, urls=Urls.of(job_id))
+    return Job(id=job_id, method=method, created_at=now(), input=job_input, urls=Urls.of(job_id))
 
 
-def test_a_message_carries_the_id_to_the_queue_of_the_method(redis_url: str, celery: Celery) -> None:
-    job = a_job()
+@pytest.mark.parametrize("method", get_args(Method))
+def test_a_message_carries_the_id_to_the_queue_of_the_method(redis_url: str, celery: Celery, method: Method) -> None:
+    job = a_job(method)
     enqueue(celery, job)
     with redis.Redis.from_url(redis_url) as client:
         assert all(key.startswith(b"nst:") for key in client.scan_iter())
         # The list of the queue at the middle one of three priorities.
-        (raw,) = client.lrange("nst:gatys\x06\x165", 0, -1)
+        (raw,) = client.lrange(f"nst:{method}\x06\x165", 0, -1)
     message = json.loads(raw)
     assert message["headers"]["task"] == "nst.paint"
     assert message["headers"]["ignore_result"] is True

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from nst_core.dataset import ImageFolder, find_images, jitter
-from nst_core.distillation import Distillation, DistillationOptions
+from nst_core.distillation import HALVED, Distillation, DistillationOptions
 from nst_core.encoders import Compact
 from nst_core.errors import TrainingFailed
 from nst_core.image import to_picture
@@ -38,7 +39,7 @@ def test_training_improves_and_its_weights_load(images: Path, tmp_path: Path) ->
     run.save_weights(tmp_path / "w.safetensors")
     encoder = Compact.from_file(tmp_path / "w.safetensors")
     found = encoder(torch.rand(1, 3, 64, 64), ("relu3_1",))["relu3_1"]
-    assert found.shape == (1, 8, 16, 16)
+    assert found.shape == (1, 4, 16, 16)  # half of the teacher's channels
     assert set(before) == set(run.validate())
 
 
@@ -46,7 +47,9 @@ def test_a_training_may_start_from_a_narrower_network(images: Path, tmp_path: Pa
     run = _distillation(images)
     heads = {name: head.bias.numel() for name, head in run.student.heads.items() if name > "3"}
     narrow = Compact(heads, widths=(16, 24, 64, 128, 128))
-    save_file(narrow.state_dict(), tmp_path / "narrow.safetensors")
+    channels = {k: run.channels[k].tolist() for k in HALVED}
+    metadata = {"channels": json.dumps(channels)}
+    save_file(narrow.state_dict(), tmp_path / "narrow.safetensors", metadata)
     before = run.validate()
     run.initialize(tmp_path / "narrow.safetensors")
     image = torch.rand(1, 3, 64, 64)
@@ -60,12 +63,16 @@ def test_a_training_may_start_from_a_narrower_network(images: Path, tmp_path: Pa
 
 def test_weights_that_are_no_part_of_the_network_are_refused(images: Path, tmp_path: Path) -> None:
     run = _distillation(images)
-    save_file(Compact({}, widths=(16, 32, 64, 160, 128)).state_dict(), tmp_path / "wide.safetensors")
+    metadata = {"channels": json.dumps({k: run.channels[k].tolist() for k in HALVED})}
+    save_file(Compact({}, widths=(16, 32, 64, 160, 128)).state_dict(), tmp_path / "wide.safetensors", metadata)
     with pytest.raises(TrainingFailed, match="does not hold a part of this network"):
         run.initialize(tmp_path / "wide.safetensors")
-    save_file(Compact({}).state_dict(), tmp_path / "headless.safetensors")
+    save_file(Compact({}).state_dict(), tmp_path / "headless.safetensors", metadata)
     with pytest.raises(TrainingFailed, match=r"lacks heads\.3_1"):
         run.initialize(tmp_path / "headless.safetensors")
+    save_file(Compact({}).state_dict(), tmp_path / "unnamed.safetensors")
+    with pytest.raises(TrainingFailed, match="does not say which"):
+        run.initialize(tmp_path / "unnamed.safetensors")
 
 
 def test_resuming_gives_exactly_what_an_uninterrupted_run_gives(images: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ AddJob = Callable[..., Job]
 
 
 @pytest.fixture
-def settings() -> WorkerSettings:
-    return WorkerSettings(device="cpu", allow_download=False, report_seconds=0.001)
+def settings(styles_dir: Path) -> WorkerSettings:
+    return WorkerSettings(device="cpu", allow_download=False, report_seconds=0.001, styles_dir=styles_dir)
 
 
 @pytest.fixture
@@ -49,6 +50,21 @@ def add_job(store: MemoryStore, png: bytes) -> AddJob:
         job_input = JobInput(params=params, content_sha256="c" * 64, style_sha256=["5" * 64])
         job = Job(id=job_id, created_at=now(), input=job_input, urls=Urls.of(job_id))
         store.create(job, {"content": png, "style.0": png, **(images or {})})
+        return job
+
+    return add
+
+
+@pytest.fixture
+def add_fast_job(store: MemoryStore, png: bytes) -> AddJob:
+    """Puts a fast job at 64 pixels into the store, with what is given changed."""
+
+    def add(*, content: bytes = png, **params: Any) -> Job:
+        params = {"size": 64, "style_id": "waves", "output_format": "png", "quality": None, **params}
+        job_id = new_job_id()
+        job_input = JobInput(params=params, content_sha256="c" * 64, style_sha256=[])
+        job = Job(id=job_id, method="fast", created_at=now(), input=job_input, urls=Urls.of(job_id))
+        store.create(job, {"content": content})
         return job
 
     return add

@@ -30,7 +30,8 @@ class Trap(Compact):
     def __init__(self, action: Callable[[], object], call: int = 4) -> None:
         real = load_encoder("compact")
         assert isinstance(real, Compact)
-        super().__init__({name: head.out_channels for name, head in real.heads.items()})
+        widths = (real.get_submodule(f"convolutions.{block}_1").out_channels for block in range(1, 6))
+        super().__init__({name: head.out_channels for name, head in real.heads.items()}, tuple(widths))
         self.load_state_dict(real.state_dict())
         self.eval().requires_grad_(False)
         self.action, self.left = action, call
@@ -76,8 +77,8 @@ def test_a_job_that_succeeds(runner: Runner, store: MemoryStore, add_job: AddJob
     assert job.metrics.load_seconds > 0
     assert job.metrics.run_seconds is not None
     assert (job.progress.fraction, job.progress.step, job.progress.total_steps) == (1, 3, 3)
-    # One preview per iteration and the result's.
-    assert job.progress.preview_id == 4
+    # One preview per iteration but the last, and the result's.
+    assert job.progress.preview_id == 3
     preview = store.preview(job_id)
     assert preview is not None
     assert Image.open(io.BytesIO(preview)).format == "JPEG"

@@ -1,0 +1,70 @@
+"""The gallery: the styles of the fast engine."""
+
+from dataclasses import asdict
+from typing import Any, Self
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from api.deps import GalleryDep
+from api.entity import JPEG_RESPONSES, jpeg_response
+from api.errors import problems
+from nst_core.gallery import Style
+
+router = APIRouter(tags=["styles"])
+
+
+class StyleUrls(BaseModel):
+    """Where the parts of a style are, relative to the root of the API: without a leading slash."""
+
+    self: str
+    thumbnail: str
+
+
+class GalleryStyle(BaseModel):
+    """A style that `POST /jobs` takes as `style_id`."""
+
+    id: str
+    title: str
+    artist: str = Field(description="Of the painting; empty when unknown.")
+    year: str
+    licence: str = Field(description="Of the painting.")
+    keeps_color: bool = Field(description="Whether it keeps the photograph's colours.")
+    training: dict[str, Any] = Field(description="How it was trained: settings by name.")
+    losses: dict[str, float] = Field(description="Measured after the training, by name.")
+    urls: StyleUrls
+
+    @classmethod
+    def of(cls, style: Style) -> Self:
+        """A style of the gallery as clients see it."""
+        base = f"styles/{style.id}"
+        return cls(**asdict(style), urls=StyleUrls(self=base, thumbnail=f"{base}/thumbnail"))
+
+
+class GalleryStyles(BaseModel):
+    """All styles, in the gallery's own order."""
+
+    items: list[GalleryStyle]
+
+
+@router.get("/styles", summary="List the styles of the gallery")
+def list_styles(gallery: GalleryDep) -> GalleryStyles:
+    """The styles that were trained; a job in one of them takes a single forward pass."""
+    return GalleryStyles(items=[GalleryStyle.of(style) for style in gallery.styles.values()])
+
+
+@router.get("/styles/{style_id}", responses=problems(404), summary="Read a style")
+def get_style(style_id: str, gallery: GalleryDep) -> GalleryStyle:
+    """What is known about a style."""
+    return GalleryStyle.of(gallery[style_id])
+
+
+@router.get(
+    "/styles/{style_id}/thumbnail",
+    response_class=Response,
+    responses=problems(404) | JPEG_RESPONSES,
+    summary="Fetch a sample of a style",
+)
+def get_thumbnail(style_id: str, gallery: GalleryDep, request: Request) -> Response:
+    """A sample photograph in this style, small."""
+    return jpeg_response(request, gallery.thumbnail(style_id))

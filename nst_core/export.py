@@ -1,0 +1,50 @@
+"""Fast styles as ONNX files, for programs without PyTorch: phones, browsers, other languages."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nst_core.transformer import TransformerNetwork
+
+#: Names of the file's one input and one output, both (1, 3, height, width), RGB in [0, 1].
+INPUT, OUTPUT = "image", "painted"
+
+#: The shortest side that the exported network takes, in pixels.
+SHORTEST = 32
+
+
+class _StyledNetwork(nn.Module):
+    """A network with one style built in."""
+
+    def __init__(self, network: TransformerNetwork, style: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("style", style)
+
+    def forward(self, image: Tensor) -> Tensor:
+        painted: Tensor = self.network(image, self.style)
+        return painted.clamp(0, 1)
+
+
+def export_onnx(network: TransformerNetwork, style: Tensor, path: Path) -> None:
+    """Writes one style with its network, float32, for images of any size.
+
+    Args:
+        network: on the CPU.
+        style: the style vector (2, C), on the CPU.
+        path: of the ONNX file; takes some seconds.
+    """
+    model = _StyledNetwork(network, style).eval().requires_grad_(False)
+    sides = {2: torch.export.Dim("height", min=SHORTEST), 3: torch.export.Dim("width", min=SHORTEST)}
+    program = torch.onnx.export(
+        model,
+        (torch.zeros(1, 3, 64, 80),),
+        dynamo=True,
+        verbose=False,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes={"image": sides},
+    )
+    assert program is not None  # with dynamo there is one
+    program.save(str(path))

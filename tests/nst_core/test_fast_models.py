@@ -1,0 +1,94 @@
+"""The weights of fast styles, and which of them stay on a device."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from nst_core.errors import CorruptWeights, UnknownStyle
+from nst_core.fast_models import FastModels, load_style, load_trunk
+from nst_core.gallery import Gallery
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def gallery(styles_dir: Path) -> Gallery:
+    return Gallery(styles_dir)
+
+
+@pytest.fixture
+def damaged(styles_dir: Path, tmp_path: Path) -> Gallery:
+    """A gallery whose files may be spoilt."""
+    return Gallery(Path(shutil.copytree(styles_dir, tmp_path / "styles")))
+
+
+def make_models(gallery: Gallery, vectors: float = 1000) -> FastModels:
+    """A cache with room for the trunk and so many style vectors."""
+    trunk = load_trunk(gallery, CPU)
+    vector = load_style(gallery, "waves", trunk)
+    return FastModels(gallery, CPU, int(sum(p.nbytes for p in trunk.parameters()) + vectors * vector.nbytes))
+
+
+def test_a_style_is_loaded_once(gallery: Gallery) -> None:
+    models = make_models(gallery)
+    assert "waves" not in models
+    trunk, style = models.get("waves")
+    assert "waves" in models
+    again = models.get("waves")
+    assert again[0] is trunk
+    assert again[1] is style
+    assert models.get("waves_color")[0] is trunk
+    assert (models.hits, models.misses) == (1, 2)
+
+
+def test_the_network_can_be_loaded_before_any_style(gallery: Gallery) -> None:
+    models = make_models(gallery)
+    trunk = models.trunk()
+    assert models.get("waves")[0] is trunk
+    assert not any(p.requires_grad for p in trunk.parameters())
+    assert {p.dtype for p in trunk.parameters()} == {torch.float32}
+
+
+def test_the_style_used_least_recently_makes_room(gallery: Gallery, styles_dir: Path, tmp_path: Path) -> None:
+    models = make_models(gallery, vectors=2.5)
+    third = Gallery(Path(shutil.copytree(styles_dir, tmp_path / "styles")))
+    third.styles["third"] = third["waves"]
+    models.gallery = third
+    for style_id in ("waves", "waves_color", "waves", "third"):
+        models.get(style_id)
+    assert [name for name in third.styles if name in models] == ["waves", "third"]
+    assert models.bytes <= models.max_bytes
+    assert (models.hits, models.misses) == (1, 3)
+    models.get("waves_color")
+    assert [name for name in third.styles if name in models] == ["waves_color", "third"]
+
+
+def test_the_style_in_use_stays_however_little_room_there_is(gallery: Gallery) -> None:
+    models = FastModels(gallery, CPU, 1)
+    for style_id in ("waves", "waves_color"):
+        models.get(style_id)
+        assert [name for name in gallery.styles if name in models] == [style_id]
+
+
+def test_an_unknown_style_is_told_and_not_kept(gallery: Gallery) -> None:
+    models = make_models(gallery)
+    with pytest.raises(UnknownStyle):
+        models.get("nothing")
+    assert "nothing" not in models
+
+
+@pytest.mark.parametrize("name", ["trunk.safetensors", "waves.safetensors"])
+@pytest.mark.parametrize("spoilt", ["missing", "cut", "other", "narrow"])
+def test_weights_that_are_not_what_they_should_be_are_told(damaged: Gallery, name: str, spoilt: str) -> None:
+    file = damaged.folder / name
+    if spoilt == "missing":
+        file.unlink()
+    elif spoilt == "cut":
+        file.write_bytes(file.read_bytes()[:100])
+    else:
+        save_file({"style": torch.zeros(2, 3)} if spoilt == "narrow" else {"a": torch.zeros(1)}, file)
+    with pytest.raises(CorruptWeights, match=name):
+        make_models(damaged).get("waves")
