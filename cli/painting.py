@@ -38,12 +38,10 @@ def paint_in_style(
         NSTError: it cannot be painted.
     """
     from nst_core.fast import paint_fast
-    from nst_core.fast_models import load_style, load_trunk
+    from nst_core.fast_models import FastModels
     from nst_core.gallery import Gallery
     from nst_core.options import FastOptions
 
     options = FastOptions.from_mapping(engine)
-    gallery = Gallery(styles_dir)
-    trunk = load_trunk(gallery, device)
-    style = load_style(gallery, style_id, trunk).to(device)
-    return paint_fast(content, trunk, style, options), style_id
+    network, style = FastModels(Gallery(styles_dir), device).get(style_id)
+    return paint_fast(content, network, style, options), style_id

@@ -44,14 +44,12 @@ def styles_export(
     import torch
 
     from nst_core.export import export_onnx
-    from nst_core.fast_models import load_style, load_trunk
+    from nst_core.fast_models import FastModels
     from nst_core.gallery import Gallery
 
     path = output or Path(f"{style_id}.onnx")
     try:
-        gallery = Gallery(styles_dir)
-        network = load_trunk(gallery, torch.device("cpu"))
-        style = load_style(gallery, style_id, network)
+        network, style = FastModels(Gallery(styles_dir), torch.device("cpu")).get(style_id)
         with err.status("exporting, about half a minute"):
             export_onnx(network, style, path)
     except NSTError as error:

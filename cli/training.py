@@ -13,6 +13,7 @@ import typer
 from cli.console import SAMPLES, fail, out, progress_bar, read_picture
 from cli.engine_options import with_engine_options
 from nst_core.errors import NSTError
+from nst_core.options import ENCODER_BLOCKS
 
 train = typer.Typer(help="Train networks; resumable.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure networks.", no_args_is_help=True)
@@ -61,7 +62,7 @@ def train_encoder(
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Updates in all; the schedule spans them.")] = 20_000,
     batch: Annotated[int, typer.Option(min=1, help="Crops of photographs and paintings per step.")] = 8,
-    iterates: Annotated[int, typer.Option(min=0, help="Iterates of style transfer that join each batch.")] = 2,
+    iterates: Annotated[int, typer.Option(min=0, max=24, help="Iterates of style transfer that join each batch.")] = 2,
     crop: Annotated[int, typer.Option(min=64, help="Side of the crops in pixels.")] = 128,
     learning_rate: Annotated[float, typer.Option(min=1e-6, max=1.0)] = 3e-3,
     seed: int = 0,
@@ -92,8 +93,8 @@ def train_encoder(
                 note = f"{step.step}/{step.total_steps}, loss {step.loss:.3f}"
                 bar.update(bar.task_ids[0], completed=step.step / step.total_steps, note=note)
                 if step.validation:
-                    run.save_checkpoint(checkpoint)
                     run.save_weights(result)
+                    run.save_checkpoint(checkpoint)
                     bar.console.print(
                         f"step {step.step}: " + ", ".join(f"{k} {v:.3f}" for k, v in step.validation.items())
                     )
@@ -162,16 +163,14 @@ def train_style(
         trunk=not freeze_trunk,
         seed=seed,
     )
-    pictures = {path.stem: read_picture(path) for path in paintings}
-    unknown = set(keep_color or ()) - pictures.keys()
-    if unknown:
-        raise fail(f"--keep-color {', '.join(sorted(unknown))}: there is no such painting")
+    names = _style_ids(paintings, keep_color or [])
     if freeze_trunk and not init:
         raise fail("--freeze-trunk needs a trained trunk: --init FOLDER")
-    styles = {name: Painting(picture=picture) for name, picture in pictures.items()}
-    styles |= {f"{name}_color": Painting(picture=pictures[name], keep_color=True) for name in keep_color or ()}
+    styles = {name: Painting(picture=read_picture(path), keep_color=keeps) for name, (path, keeps) in names.items()}
     checkpoint = run_dir / "checkpoint.pt"
     samples = [read_picture(path) for path in sorted(SAMPLES.glob("content_*.jpg"))]
+    for sample in samples:
+        sample.thumbnail((512, 512))
     try:
         run = StyleTraining(load_encoder(encoder), images, styles, options, choose_device(device))
         if run.photographs.skipped:
@@ -190,8 +189,8 @@ def train_style(
                 bar.update(bar.task_ids[0], completed=step.fraction, note=f"step {step.step}, {means}")
                 ends = step.fraction == 1 or asked.is_set()
                 if ends or step.step % checkpoint_every == 0:
+                    run.save_gallery(run_dir, samples[0])
                     run.save_checkpoint(checkpoint)
-                    run.save_weights(run_dir)
                     _preview(run, samples).save(run_dir / f"preview-{step.step:06}.jpg", quality=90)
                     bar.console.print(f"step {step.step}: {means}")
                 if asked.is_set() and step.fraction < 1:
@@ -200,7 +199,26 @@ def train_style(
         raise fail(error) from None
     except KeyboardInterrupt:
         raise fail("stopped; the same command goes on from the last checkpoint, if there is one") from None
-    out.print(str(run_dir))
+    out.print(f"{run_dir}: for --style-id, give this folder as --styles-dir or NST_STYLES_DIR", soft_wrap=True)
+
+
+def _style_ids(paintings: Sequence[Path], keep_color: Sequence[str]) -> dict[str, tuple[Path, bool]]:
+    """The painting of each style to train, and whether it keeps the photographs' colours."""
+    from nst_core.gallery import STYLE_ID, TRUNK
+
+    given = [(path.stem, path, False) for path in paintings]
+    for name in keep_color:
+        if name not in (known := {path.stem: path for path in paintings}):
+            raise fail(f"--keep-color {name}: there is no such painting")
+        given.append((f"{name}_color", known[name], True))
+    styles: dict[str, tuple[Path, bool]] = {}
+    for name, path, keeps in given:
+        if not STYLE_ID.fullmatch(name) or name == Path(TRUNK).stem:
+            raise fail(f"{path.name}: {name!r} cannot be the id of a style; use lower-case letters, digits, _ and -")
+        if name in styles:
+            raise fail(f"there are two styles {name}; rename {path.name}")
+        styles[name] = path, keeps
+    return styles
 
 
 def _preview(run: Any, pictures: Sequence[Any]) -> Any:
@@ -236,15 +254,22 @@ def eval_encoder(
     from nst_core.options import GatysOptions
 
     keep_freed_memory()
+    if {"encoder", "init"} & engine.keys():
+        raise fail("--weights names the encoder, and every picture starts from its photograph: no --encoder, no --init")
+    if weights_file in ENCODER_BLOCKS:
+        engine["encoder"] = weights_file
+    names = [weights_file, against] if against else [weights_file]
+    labels = [_label(name) for name in names]
+    if len(set(labels)) < len(labels):
+        raise fail(f"both encoders would be called {labels[0]}; rename a file or its folder")
     summaries = []
     try:
         options = GatysOptions.from_mapping(engine)
         place = choose_device(device)
         judge = _teacher(teacher, wide=True).to(place)
-        photographs = {path.stem: read_picture(path) for path in find_images(contents)[:limit]}
-        paintings = {path.stem: read_picture(path) for path in find_images(styles)}
-        for name in filter(None, (weights_file, against)):
-            encoder, label = _encoder(name, teacher).to(place), Path(name).stem
+        photographs, paintings = _pictures(find_images(contents)[:limit]), _pictures(find_images(styles))
+        for name, label in zip(names, labels, strict=True):
+            encoder = _encoder(name, teacher).to(place)
             painted: list[Painted] = []
             with progress_bar(f"painting with {label}") as bar:
                 for one in evaluate(encoder, judge, photographs, paintings, options, out_dir / label):
@@ -263,11 +288,25 @@ def eval_encoder(
     if against:
         made, reference = summaries
         out.print(
-            f"{weights_file} against {against}: {made.style_error / reference.style_error:.2f} times the style error, "
+            f"{labels[0]} against {labels[1]}: {made.style_error / reference.style_error:.2f} times the style error, "
             f"{made.seconds / reference.seconds:.2f} times the time, "
             f"SSIM to the content {made.similarity - reference.similarity:+.3f}",
             soft_wrap=True,
         )
+
+
+def _label(encoder: str) -> str:
+    """What an encoder's pictures are kept under: a file's name alone does not tell editions apart."""
+    path = Path(encoder)
+    return f"{path.absolute().parent.name}-{path.stem}" if path.suffix else encoder
+
+
+def _pictures(paths: Sequence[Path]) -> dict[str, Any]:
+    """Pictures by name."""
+    pictures = {path.stem: read_picture(path) for path in paths}
+    if len(pictures) < len(paths):
+        raise fail("two pictures have the same name; rename one")
+    return pictures
 
 
 def _sheet(painted: Sequence[Any], width: int) -> Any:

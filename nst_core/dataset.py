@@ -14,8 +14,12 @@ from nst_core.errors import TrainingFailed
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
-def find_images(folder: Path) -> list[Path]:
-    """All image files below a folder, sorted.
+#: Photographs of a training, at most: they are held in memory, about a megabyte each.
+MOST_IMAGES = 4000
+
+
+def find_images(folder: Path, most: int = MOST_IMAGES) -> list[Path]:
+    """The image files below a folder, sorted; of more than ``most``, so many spread evenly over all.
 
     Raises:
         TrainingFailed: the folder does not exist or holds no image file.
@@ -23,7 +27,7 @@ def find_images(folder: Path) -> list[Path]:
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
     if not found:
         raise TrainingFailed(f"there are no images in {folder}")
-    return found
+    return [found[k * len(found) // most] for k in range(most)] if len(found) > most else found
 
 
 class ImageFolder:
@@ -63,6 +67,8 @@ class ImageFolder:
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """``count`` random crops, (count, 3, crop, crop) in [0, 1], flipped at random."""
+        if count == 0:
+            return torch.empty(0, 3, self.crop, self.crop)
         return torch.stack([self._draw_one(generator) for _ in range(count)])
 
     def _draw_one(self, generator: torch.Generator) -> Tensor:

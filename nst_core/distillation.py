@@ -71,6 +71,13 @@ class DistillationStep:
     validation: dict[str, float] | None = None
 
 
+#: Photographs of the validation, at most.
+VALIDATION = 20
+
+#: Images of the pool of iterates.
+POOL = 24
+
+
 class IteratePool:
     """Images on their way from a photograph to a painting's style, seen through the student.
 
@@ -141,7 +148,7 @@ class Distillation:
         photos = find_images(photographs)
         # Every 25th photograph is kept for validation.
         self.photographs = ImageFolder([p for i, p in enumerate(photos) if i % 25], options.crop)
-        self.validation_set = ImageFolder(photos[::25], 256, scales=(0.8, 0.8))
+        self.validation_set = ImageFolder(photos[::25][:VALIDATION], 256, scales=(0.8, 0.8))
         self.paintings = ImageFolder(find_images(paintings), options.crop, long_side=900)
         torch.manual_seed(options.seed)
         self.generator = torch.Generator().manual_seed(options.seed)
@@ -163,7 +170,7 @@ class Distillation:
         self.scheduler = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, options.learning_rate, total_steps=options.steps + 1, pct_start=0.05
         )
-        self.pool = IteratePool(24, options.crop)
+        self.pool = IteratePool(POOL, options.crop)
         self.step = 0
 
     @staticmethod
@@ -188,7 +195,7 @@ class Distillation:
 
         The file's network may be narrower: further channels start with random weights towards them and none from them,
         so that the function stays the same (after Chen et al. 2016, "Net2Net").  Heads that it lacks are fitted first.
-        The channels to learn are those that the file names.
+        The channels to learn are those that the file names; heads of a file that names none know all of them.
 
         Raises:
             CorruptWeights: it cannot be read.
@@ -197,12 +204,16 @@ class Distillation:
         given = read_safetensors(path)
         with safe_open(path, framework="pt") as file:
             chosen = json.loads((file.metadata() or {}).get("channels", "{}"))
-        if chosen.keys() != {k for k in HALVED if k in self.channels}:
-            raise TrainingFailed(f"{path.name} does not say which of the teacher's channels it knows")
         self.channels |= {k: torch.tensor(indices, device=self.device) for k, indices in chosen.items()}
         state = self.student.state_dict()
         for name, value in given.items():
-            if name not in state or any(a > b for a, b in zip(value.shape, state[name].shape, strict=True)):
+            layer = f"relu{name.split('.')[1]}"
+            if name.startswith("heads.") and layer in HALVED and layer not in chosen:
+                if len(value) != len(self.scales[layer]):
+                    raise TrainingFailed(f"{path.name} does not say which of the teacher's channels it knows")
+                value = value[self.channels[layer].cpu()]
+            fits = name in state and value.ndim == state[name].ndim
+            if not fits or any(a > b for a, b in zip(value.shape, state[name].shape, strict=True)):
                 raise TrainingFailed(f"{path.name} does not hold a part of this network: {name}")
             overlap = tuple(slice(length) for length in value.shape)
             if value.ndim == 4:
@@ -311,7 +322,9 @@ class Distillation:
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         chosen = {k: self.channels[k].tolist() for k in HALVED if k in self.channels}
-        save_file(state, path, metadata={"encoder": "compact", "channels": json.dumps(chosen)})
+        partial = path.with_suffix(".partial")
+        save_file(state, partial, metadata={"encoder": "compact", "channels": json.dumps(chosen)})
+        partial.replace(path)
 
     def save_checkpoint(self, path: Path) -> None:
         """Everything that a later :meth:`resume` needs, replaced atomically."""

@@ -11,13 +11,12 @@ import torch
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from nst_core.encoders import Encoder
 from nst_core.gatys import paint
 from nst_core.image import to_tensor
 from nst_core.losses import content_loss, gram_matrix, style_loss
-from nst_core.options import GatysOptions
+from nst_core.options import GatysOptions, output_size, style_long_side
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYER = "relu4_2"
@@ -61,11 +60,10 @@ class Painted:
 
 @torch.no_grad()
 def judge(picture: Image.Image, content: Image.Image, style: Image.Image, judge_encoder: Encoder) -> Verdict:
-    """What ``judge_encoder`` sees in a picture; content and style are scaled to its long side."""
+    """What ``judge_encoder`` sees in a picture; content and style are scaled to its long side, as for painting."""
     device = next(judge_encoder.parameters()).device
     size = picture.size
-    scale = max(size) / max(style.size)
-    style_size = round(style.width * scale), round(style.height * scale)
+    style_size = output_size(*style.size, style_long_side(*style.size, max(size)))
     image, original = to_tensor(picture).to(device), to_tensor(content, size).to(device)
     made = judge_encoder(image, (*STYLE_LAYERS, CONTENT_LAYER))
     wanted = judge_encoder(to_tensor(style, style_size).to(device), STYLE_LAYERS)
@@ -82,6 +80,9 @@ def structural_similarity(image: Tensor, other: Tensor) -> float:
 
     Wang et al. 2004, "Image Quality Assessment: From Error Visibility to Structural Similarity".
     """
+    # Imported here: of what needs this module, only this function needs torchmetrics.
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     luma = image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     grey, other_grey = ((x * luma).sum(1, keepdim=True) for x in (image, other))
     return float(structural_similarity_index_measure(grey, other_grey, data_range=1.0))  # type: ignore[arg-type]

@@ -5,13 +5,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from nst_core.options import SHORTEST_SIDE
 from nst_core.transformer import TransformerNetwork
 
 #: Names of the file's one input and one output, both (1, 3, height, width), RGB in [0, 1].
 INPUT, OUTPUT = "image", "painted"
-
-#: The shortest side that the exported network takes, in pixels.
-SHORTEST = 32
 
 
 class _StyledNetwork(nn.Module):
@@ -36,7 +34,7 @@ def export_onnx(network: TransformerNetwork, style: Tensor, path: Path) -> None:
         path: of the ONNX file; takes some seconds.
     """
     model = _StyledNetwork(network, style).eval().requires_grad_(False)
-    sides = {2: torch.export.Dim("height", min=SHORTEST), 3: torch.export.Dim("width", min=SHORTEST)}
+    sides = {2: torch.export.Dim("height", min=SHORTEST_SIDE), 3: torch.export.Dim("width", min=SHORTEST_SIDE)}
     program = torch.onnx.export(
         model,
         (torch.zeros(1, 3, 64, 80),),

@@ -1,6 +1,7 @@
 """The gallery's weights on a device: the trunk that all styles share, and the style vectors used last."""
 
 from collections import OrderedDict
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -21,17 +22,15 @@ def load_trunk(gallery: Gallery, device: torch.device) -> TransformerNetwork:
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def load_style(gallery: Gallery, style_id: str, trunk: TransformerNetwork) -> Tensor:
-    """The style vector (2, C) for this trunk, float32, on the CPU.
+def read_style(file: Path, trunk: TransformerNetwork) -> Tensor:
+    """A style vector (2, C) for this trunk, float32, on the CPU.
 
     Raises:
-        UnknownStyle: there is none of this id.
-        CorruptWeights: its file is missing, damaged, or belongs to another trunk.
+        CorruptWeights: the file is missing, damaged, or belongs to another trunk.
     """
-    file = gallery.style_file(style_id)
     style = read_safetensors(file).get("style")
     if style is None or style.shape != (2, trunk.style_size):
-        raise CorruptWeights(f"{file.name} does not hold a style of this gallery's network")
+        raise CorruptWeights(f"{file.name} does not hold a style of this network")
     return style.float()
 
 
@@ -45,7 +44,7 @@ class FastModels:
         hits, misses: how often a style was here already, and how often something had to be loaded.
     """
 
-    def __init__(self, gallery: Gallery, device: torch.device, max_bytes: int) -> None:
+    def __init__(self, gallery: Gallery, device: torch.device, max_bytes: int = 2**29) -> None:
         self.gallery, self.device, self.max_bytes = gallery, device, max_bytes
         self.hits = self.misses = 0
         self._trunk: TransformerNetwork | None = None
@@ -73,7 +72,8 @@ class FastModels:
             self._styles.move_to_end(style_id)
         else:
             self.misses += 1
-            self._styles[style_id] = load_style(self.gallery, style_id, self.trunk()).to(self.device)
+            file = self.gallery.style_file(style_id)  # an unknown style is told before a trunk is loaded for nothing
+            self._styles[style_id] = read_style(file, self.trunk()).to(self.device)
             while self.bytes > self.max_bytes and len(self._styles) > 1:
                 self._styles.popitem(last=False)
         return self.trunk(), self._styles[style_id]

@@ -1,6 +1,7 @@
 """The gallery: trained fast styles and what is known about them.  Free of torch; ``fast_models`` reads the weights."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -9,8 +10,12 @@ from typing import Any
 
 from nst_core.errors import CorruptWeights, UnknownStyle
 
-#: The manifest's name in a gallery's folder, beside ``trunk.safetensors``, ``ID.safetensors`` and ``ID.jpg``.
+#: The files of a gallery's folder, beside ``ID.safetensors`` and ``ID.jpg``.
 MANIFEST = "manifest.json"
+TRUNK = "trunk.safetensors"
+
+#: What ids of styles look like: they are names of files and parts of addresses.
+STYLE_ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +23,7 @@ class Style:
     """A style of the gallery, as its manifest tells of it.
 
     Attributes:
-        id: lower-case letters, digits, ``_`` and ``-``.
+        id: see STYLE_ID.
         title, artist, year, licence: of the painting it was trained on.
         keeps_color: whether it keeps the photograph's colours.
         training: settings of its training by name.
@@ -59,7 +64,7 @@ class Gallery:
     @property
     def trunk_file(self) -> Path:
         """The weights of the network that all styles share."""
-        return self.folder / "trunk.safetensors"
+        return self.folder / TRUNK
 
     def style_file(self, style_id: str) -> Path:
         """The style vector.

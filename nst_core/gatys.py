@@ -6,7 +6,6 @@ optimisation goes through a pyramid of scales (see :mod:`nst_core.pyramid`).
 """
 
 import logging
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,7 @@ from nst_core.errors import Diverged, InvalidOptions
 from nst_core.image import noise, resize, to_picture, to_tensor
 from nst_core.lbfgs import LBFGS
 from nst_core.losses import content_loss, gram_matrix, range_penalty, style_loss, total_variation
-from nst_core.options import SHORTEST_SIDE, GatysOptions, output_size
+from nst_core.options import SHORTEST_SIDE, GatysOptions, output_size, style_long_side
 from nst_core.pyramid import Scale, plan
 
 logger = logging.getLogger(__name__)
@@ -227,8 +226,7 @@ def _optimize_scale(
         # The style image shrinks along with the scales, so that its strokes keep their size within the picture.
         long_side = (options.style_size or options.size) * max(scale.width, scale.height)
         long_side = round(long_side / max(finest.width, finest.height))
-        long_side = max(long_side, math.ceil(SHORTEST_SIDE * max(style.size) / min(style.size)))
-        style_target = to_tensor(style, output_size(*style.size, long_side)).to(device)
+        style_target = to_tensor(style, output_size(*style.size, style_long_side(*style.size, long_side))).to(device)
     objective = Objective(encoder, content_target, style_target, options, choose_precision(options.precision, device))
     image = start.clone(memory_format=torch.contiguous_format)
     bound: float | None = None

@@ -241,6 +241,11 @@ def default_long_side(width: int, height: int, most: int) -> int:
     return max(SMALLEST_SIDE, min(max(width, height), most))
 
 
+def style_long_side(width: int, height: int, long_side: int) -> int:
+    """The long side to which a style image is scaled: ``long_side``, or more for one whose short side needs it."""
+    return max(long_side, math.ceil(SHORTEST_SIDE * max(width, height) / min(width, height)))
+
+
 def output_size(width: int, height: int, long_side: int) -> tuple[int, int]:
     """(width, height) of the result: the long side exactly ``long_side``, the aspect ratio kept."""
     scale = long_side / max(width, height)

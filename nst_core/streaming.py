@@ -55,21 +55,25 @@ class _Statistics:
     """Mean and variance of each channel over all strips."""
 
     def __init__(self) -> None:
-        self.count, self.sum, self.squares = 0, torch.zeros(()), torch.zeros(())
+        self.count = 0
+        self.sum = self.squares = torch.zeros((), dtype=torch.float64)
 
     def add(self, x: Tensor) -> None:
         """Takes (1, C, H, W) in."""
-        values = x.double() if x.device.type == "cpu" else x.float()
+        values = x.float()
         self.count += x.shape[2] * x.shape[3]
-        self.sum = self.sum.to(values) + values.sum((0, 2, 3))
-        self.squares = self.squares.to(values) + values.square().sum((0, 2, 3))
+        # Added up on the CPU, because not every device has float64.
+        self.sum = self.sum + values.sum((0, 2, 3)).cpu().double()
+        self.squares = self.squares + values.square().sum((0, 2, 3)).cpu().double()
 
     def affine(self, part: Tensor) -> _Affine:
         """What normalises and then applies a (2, C) part of a style."""
         mean = self.sum / self.count
         variance = (self.squares / self.count - mean.square()).clamp_min(0)
-        gain = part[0].double() * torch.rsqrt(variance.double() + EPSILON)
-        return gain.float().view(-1, 1, 1), (part[1].double() - mean * gain).float().view(-1, 1, 1)
+        scale, shift = part.cpu().double()
+        gain = scale * torch.rsqrt(variance + EPSILON)
+        offset = shift - mean * gain
+        return gain.to(part).view(-1, 1, 1), offset.to(part).view(-1, 1, 1)
 
 
 def paint_in_strips(network: TransformerNetwork, image: Tensor, style: Tensor) -> Tensor:

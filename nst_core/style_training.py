@@ -1,13 +1,15 @@
 """Training of fast styles: the transformer network learns to minimise the losses of the iterative engine.
 
 After Johnson et al. 2016, many styles at once (Dumoulin et al. 2017): every step takes one photograph and one style.
-With the trunk frozen, a new style is its vector alone.  Colour-preserving styles (an idea of a course project at the
-University of Washington, CSE599, 2019) are trained towards the painting in the colours of the photograph at hand.
+With the trunk frozen, a new style is its vector alone.  Colour-preserving styles (an idea of the course project
+CSE599, 2019) are trained towards the painting in the colours of the photograph at hand.
 """
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,12 +22,17 @@ from torch import Tensor, nn
 from nst_core.color import match_color
 from nst_core.dataset import ImageFolder, find_images
 from nst_core.device import autocast, choose_precision
-from nst_core.encoders import Encoder, read_safetensors
+from nst_core.encoders import Encoder
 from nst_core.errors import TrainingFailed
-from nst_core.image import to_tensor
+from nst_core.fast_models import read_style
+from nst_core.gallery import MANIFEST, TRUNK, Style
+from nst_core.image import to_picture, to_tensor
 from nst_core.losses import content_loss, gram_matrix, range_penalty, style_loss, total_variation
-from nst_core.options import output_size
+from nst_core.options import output_size, style_long_side
 from nst_core.transformer import TransformerNetwork
+
+#: Long side of the thumbnails, in pixels.
+THUMBNAIL = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,15 +129,17 @@ class StyleTraining:
         self.generator = torch.Generator().manual_seed(options.seed)
         self.network = TransformerNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.requires_grad_(options.trunk)
-        # A parameter each, so that the optimiser leaves the styles alone whose turn it is not.
-        self.styles = nn.ParameterDict({name: self.network.neutral_style() for name in paintings}).to(device)
+        # A parameter each, so that the optimiser leaves the styles alone whose turn it is not; sorted, because the
+        # optimiser's state knows them by their places.
+        self.styles = {name: nn.Parameter(self.network.neutral_style().to(device)) for name in sorted(paintings)}
         parameters = [*self.styles.values(), *(self.network.parameters() if options.trunk else ())]
         self.optimizer = torch.optim.Adam(parameters, lr=options.learning_rate)
         self.step = 0
         self.seconds = 0.0
 
     def _painting(self, painting: Painting) -> Tensor:
-        size = output_size(*painting.picture.size, self.options.style_size)
+        long_side = style_long_side(*painting.picture.size, self.options.style_size)
+        size = output_size(*painting.picture.size, long_side)
         return to_tensor(painting.picture, size).to(self.device)
 
     def _style_targets(self, image: Tensor) -> dict[str, Tensor]:
@@ -145,13 +154,13 @@ class StyleTraining:
             CorruptWeights: a file cannot be read or belongs to another network.
             TrainingFailed: the trunk's widths are not those of this training.
         """
-        trained = TransformerNetwork.from_file(folder / "trunk.safetensors")
+        trained = TransformerNetwork.from_file(folder / TRUNK)
         if trained.channels != self.network.channels:
             raise TrainingFailed(f"the trunk in {folder} has other widths")
         self.network.load_state_dict(trained.state_dict())
         for name, style in self.styles.items():
             if (path := folder / f"{name}.safetensors").exists():
-                style.data.copy_(read_safetensors(path)["style"])
+                style.data.copy_(read_style(path, self.network))
 
     def losses(self, images: Tensor, style: str) -> dict[str, Tensor]:
         """Scalars ``total``, ``content``, ``style`` and ``tv`` of painting (N, 3, H, W) photographs."""
@@ -165,7 +174,8 @@ class StyleTraining:
         targets = self.targets[style]
         if style in self.keep_color:
             with torch.no_grad():
-                targets = self._style_targets(match_color(self.paintings[style], images))
+                recolored = [match_color(self.paintings[style], image) for image in torch.split(images, 1)]
+                targets = self._style_targets(torch.cat(recolored))
         content = torch.stack([content_loss(features[k], kept[k]) for k in options.content_layers]).mean()
         style_terms = [style_loss(gram_matrix(features[k]), targets[k]) for k in options.style_layers]
         terms = {
@@ -212,7 +222,7 @@ class StyleTraining:
 
     def _style_of_turn(self) -> str:
         """Each style comes once in a round, in an order that a resumed training knows again."""
-        names = sorted(self.styles)
+        names = list(self.styles)
         round_, turn = divmod(self.step, len(names))
         order = torch.randperm(len(names), generator=torch.Generator().manual_seed(self.options.seed + round_))
         return names[int(order[turn])]
@@ -223,13 +233,29 @@ class StyleTraining:
         painted: Tensor = self.network(to_tensor(picture).to(self.device), self.styles[style])
         return painted.clamp(0, 1)
 
-    def save_weights(self, folder: Path) -> None:
-        """``trunk.safetensors`` and a file per style, in fp16."""
+    def save_gallery(self, folder: Path, sample: Image.Image) -> None:
+        """The trunk and the styles, in fp16, with a manifest and thumbnails of a sample: a folder for ``Gallery``."""
         folder.mkdir(parents=True, exist_ok=True)
         trunk = {k: v.detach().half().contiguous().cpu() for k, v in self.network.state_dict().items()}
-        save_file(trunk, folder / "trunk.safetensors", metadata={"step": str(self.step)})
+        _save(trunk, folder / TRUNK)
+        training = {"encoder": self.encoder.name, "step": self.step, "styles_at_once": len(self.styles)}
+        training |= asdict(self.options)
+        entries = []
         for name, style in self.styles.items():
-            save_file({"style": style.detach().half().cpu()}, folder / f"{name}.safetensors")
+            _save({"style": style.detach().half().cpu()}, folder / f"{name}.safetensors")
+            thumbnail = to_picture(self.preview(sample, name))
+            thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
+            thumbnail.save(folder / f"{name}.jpg", quality=85)
+            losses = {key: round(value, 4) for key, value in self.measure(sample, name).items()}
+            entry = Style(id=name, title=name, keeps_color=name in self.keep_color, training=training, losses=losses)
+            entries.append(asdict(entry))
+        (folder / MANIFEST).write_text(json.dumps({"styles": entries}, indent=1) + "\n")
+
+    @torch.no_grad()
+    def measure(self, picture: Image.Image, style: str) -> dict[str, float]:
+        """The losses ``content`` and ``style`` of a picture painted in a style."""
+        losses = self.losses(to_tensor(picture).to(self.device), style)
+        return {name: float(losses[name]) for name in ("content", "style")}
 
     def save_checkpoint(self, path: Path) -> None:
         """Everything that a later :meth:`resume` needs, replaced atomically."""
@@ -241,6 +267,7 @@ class StyleTraining:
     def _state(self) -> dict[str, Any]:
         return {
             "options": asdict(self.options),
+            "made_of": self._made_of(),
             "styles": {name: value.detach() for name, value in self.styles.items()},
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -248,6 +275,11 @@ class StyleTraining:
             "step": self.step,
             "seconds": self.seconds,
         }
+
+    def _made_of(self) -> dict[str, str]:
+        """The loss network, and every painting by its digest."""
+        paintings = {name: sha256(image.cpu().numpy().tobytes()).hexdigest() for name, image in self.paintings.items()}
+        return {"encoder": self.encoder.name, **paintings}
 
     def resume(self, path: Path) -> None:
         """Goes on from a checkpoint of the same options and styles.
@@ -259,10 +291,18 @@ class StyleTraining:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except Exception as error:  # torch raises many types for a damaged file
             raise TrainingFailed(f"the checkpoint {path.name} cannot be read: {error}") from None
-        if state["options"] != asdict(self.options) or state["styles"].keys() != self.styles.keys():
-            raise TrainingFailed(f"the checkpoint {path.name} belongs to a training with other options or styles")
-        self.styles.load_state_dict(state["styles"])
+        if state["options"] != asdict(self.options) or state["made_of"] != self._made_of():
+            raise TrainingFailed(f"the checkpoint {path.name} belongs to a training with other options or paintings")
+        for name, style in self.styles.items():
+            style.data.copy_(state["styles"][name])
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())
         self.step, self.seconds = state["step"], state["seconds"]
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    """Writes a file, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial)
+    partial.replace(path)

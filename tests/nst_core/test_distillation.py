@@ -71,8 +71,11 @@ def test_weights_that_are_no_part_of_the_network_are_refused(images: Path, tmp_p
     with pytest.raises(TrainingFailed, match=r"lacks heads\.3_1"):
         run.initialize(tmp_path / "headless.safetensors")
     save_file(Compact({}).state_dict(), tmp_path / "unnamed.safetensors")
-    with pytest.raises(TrainingFailed, match="does not say which"):
+    with pytest.raises(TrainingFailed, match="lacks heads"):
         run.initialize(tmp_path / "unnamed.safetensors")
+    save_file(Compact({"5_1": 3}).state_dict(), tmp_path / "other.safetensors")
+    with pytest.raises(TrainingFailed, match="does not say which"):
+        run.initialize(tmp_path / "other.safetensors")
 
 
 def test_resuming_gives_exactly_what_an_uninterrupted_run_gives(images: Path, tmp_path: Path) -> None:

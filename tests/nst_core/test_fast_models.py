@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from nst_core.errors import CorruptWeights, UnknownStyle
-from nst_core.fast_models import FastModels, load_style, load_trunk
+from nst_core.fast_models import FastModels, load_trunk, read_style
 from nst_core.gallery import Gallery
 
 CPU = torch.device("cpu")
@@ -28,7 +28,7 @@ def damaged(styles_dir: Path, tmp_path: Path) -> Gallery:
 def make_models(gallery: Gallery, vectors: float = 1000) -> FastModels:
     """A cache with room for the trunk and so many style vectors."""
     trunk = load_trunk(gallery, CPU)
-    vector = load_style(gallery, "waves", trunk)
+    vector = read_style(gallery.style_file("waves"), trunk)
     return FastModels(gallery, CPU, int(sum(p.nbytes for p in trunk.parameters()) + vectors * vector.nbytes))
 
 

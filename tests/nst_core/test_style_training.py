@@ -7,6 +7,7 @@ from PIL import Image
 from nst_core.color import match_color
 from nst_core.encoders import Encoder
 from nst_core.errors import TrainingFailed
+from nst_core.gallery import Gallery
 from nst_core.image import to_picture
 from nst_core.normalization import calibration_images
 from nst_core.pretrained import load_encoder
@@ -77,7 +78,7 @@ def test_a_resumed_training_goes_on_exactly(
     second = training(encoder, photographs, paintings)
     second.resume(tmp_path / "c.pt")
     assert [step.losses["total"] for step in second.run()] == pytest.approx(losses[5:], rel=1e-4)
-    with pytest.raises(TrainingFailed, match="other options or styles"):
+    with pytest.raises(TrainingFailed, match="other options or paintings"):
         training(encoder, photographs, paintings, crop=80).resume(tmp_path / "c.pt")
 
 
@@ -86,11 +87,16 @@ def test_a_frozen_trunk_stays_as_it_was(
 ) -> None:
     trained = training(encoder, photographs, paintings, steps=3)
     list(trained.run())
-    trained.save_weights(tmp_path)
+    trained.save_gallery(tmp_path, Image.new("RGB", (80, 60), "teal"))
     run = training(encoder, photographs, paintings, steps=3, trunk=False)
     run.initialize(tmp_path)
     before = {k: v.clone() for k, v in run.network.state_dict().items()}
     styles = {k: v.detach().clone() for k, v in run.styles.items()}
+    gallery = Gallery(tmp_path)
+    assert gallery.styles.keys() == styles.keys()
+    assert gallery["waves_color"].keeps_color
+    assert gallery["waves"].losses["style"] > 0
+    assert gallery.thumbnail("waves").startswith(b"\xff\xd8")
     list(run.run())
     assert all(torch.equal(before[k], v) for k, v in run.network.state_dict().items())
     assert all(not torch.equal(styles[k], v) for k, v in run.styles.items())
@@ -114,6 +120,11 @@ def test_a_colour_preserving_style_aims_at_the_painting_in_the_photographs_colou
     with torch.no_grad():
         assert float(run.losses(photograph, "waves_color")["style"]) < 1e-6
         assert float(run.losses(photograph, "waves")["style"]) > 1e-2
+    # In a batch each photograph has a target of its own.
+    photographs_ = torch.cat([photograph, photograph.flip(1)])
+    ideal = torch.cat([match_color(run.paintings["waves_color"], one[None]) for one in photographs_])
+    with torch.no_grad():
+        assert float(run.losses(photographs_, "waves_color")["style"]) < 1e-6
 
 
 def test_a_preview_has_the_pictures_size(encoder: Encoder, photographs: Path, paintings: dict[str, Painting]) -> None:

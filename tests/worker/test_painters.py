@@ -16,7 +16,7 @@ from jobs.contract import Job, Progress, Status
 from jobs.errors import UnknownJob
 from jobs.memory import MemoryStore
 from nst_core.fast import paint_fast
-from nst_core.fast_models import load_style, load_trunk
+from nst_core.fast_models import load_trunk, read_style
 from nst_core.gallery import Gallery
 from nst_core.options import FastOptions
 from nst_core.transformer import TransformerNetwork
@@ -83,7 +83,7 @@ def test_a_fast_job_that_succeeds(
     gallery = Gallery(styles_dir)
     trunk = load_trunk(gallery, CPU)
     content, options = Image.open(io.BytesIO(png)), FastOptions(size=64, strength=0.5, precision="float32")
-    expected = paint_fast(content, trunk, load_style(gallery, "waves", trunk), options)
+    expected = paint_fast(content, trunk, read_style(gallery.style_file("waves"), trunk), options)
     assert Image.open(io.BytesIO(result)).tobytes() == expected.tobytes()
 
 
