@@ -10,6 +10,7 @@ from time import perf_counter
 from PIL import Image
 
 from cli.console import SAMPLES
+from nst_core.allocator import keep_freed_memory
 from nst_core.device import choose_device
 from nst_core.gatys import paint
 from nst_core.options import GatysOptions
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--size", type=int, default=512)
     arguments = parser.parse_args()
+    keep_freed_memory()
     arguments.out.mkdir(parents=True, exist_ok=True)
     encoder = load_encoder("compact").to(choose_device())
     options = GatysOptions(size=arguments.size)
