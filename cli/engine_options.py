@@ -49,10 +49,6 @@ def with_options_of(*engines: Engine) -> Callable[[Command], Command]:
     return decorate
 
 
-#: The options of the iterative engine alone.
-with_engine_options = with_options_of(GatysOptions)
-
-
 def check_style(style: Path | None, style_id: str | None, init_image: Path | None, engine: dict[str, Any]) -> None:
     """See that there is one style, and no option of the engine that paints in the other kind.
 

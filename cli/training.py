@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from cli.console import SAMPLES, fail, out, progress_bar, read_picture
-from cli.engine_options import with_engine_options
+from cli.engine_options import with_options_of
 from nst_core.errors import NSTError
-from nst_core.options import ENCODER_BLOCKS
+from nst_core.options import ENCODER_BLOCKS, GatysOptions
 
 train = typer.Typer(help="Train networks; resumable.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure networks.", no_args_is_help=True)
@@ -231,7 +231,7 @@ def _preview(run: Any, pictures: Sequence[Any]) -> Any:
 
 
 @evaluate.command("encoder")
-@with_engine_options
+@with_options_of(GatysOptions)
 def eval_encoder(
     contents: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of photographs.")],
     styles: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of paintings.")],
@@ -251,7 +251,6 @@ def eval_encoder(
     from nst_core.dataset import find_images
     from nst_core.device import choose_device
     from nst_core.evaluation import Painted, Summary, evaluate
-    from nst_core.options import GatysOptions
 
     keep_freed_memory()
     if {"encoder", "init"} & engine.keys():

@@ -22,6 +22,7 @@ from nst_core.device import autocast, choose_precision
 from nst_core.encoders import Compact, Encoder, read_safetensors
 from nst_core.errors import TrainingFailed
 from nst_core.evaluation import CONTENT_LAYER, STYLE_LAYERS
+from nst_core.files import load_checkpoint, replaced, save_checkpoint
 from nst_core.losses import gram_matrix, style_loss
 
 #: Heads that are needed for training only.  At full and half resolution the wide maps would take most of the time of an
@@ -320,18 +321,13 @@ class Distillation:
             for k, v in self.average.module.state_dict().items()
             if not k.startswith(SCAFFOLD)
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
         chosen = {k: self.channels[k].tolist() for k in HALVED if k in self.channels}
-        partial = path.with_suffix(".partial")
-        save_file(state, partial, metadata={"encoder": "compact", "channels": json.dumps(chosen)})
-        partial.replace(path)
+        with replaced(path) as partial:
+            save_file(state, partial, metadata={"encoder": "compact", "channels": json.dumps(chosen)})
 
     def save_checkpoint(self, path: Path) -> None:
         """Everything that a later :meth:`resume` needs, replaced atomically."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        torch.save(self._state(), partial)
-        partial.replace(path)
+        save_checkpoint(self._state(), path)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -353,10 +349,7 @@ class Distillation:
         Raises:
             TrainingFailed: it cannot be read or belongs to a training with other options.
         """
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except Exception as error:  # torch raises many types for a damaged file
-            raise TrainingFailed(f"the checkpoint {path.name} cannot be read: {error}") from None
+        state = load_checkpoint(path, self.device)
         if state["options"] != asdict(self.options):
             raise TrainingFailed(f"the checkpoint {path.name} belongs to a training with other options")
         self.step = state["step"]

@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from nst_core.encoders import Encoder
+from nst_core.files import replaced
 from nst_core.gatys import paint
 from nst_core.image import to_tensor
 from nst_core.losses import content_loss, gram_matrix, style_loss
@@ -101,7 +102,6 @@ def evaluate(
     The pictures stay in ``folder``; one that is already there, made of the same images with the same encoder and
     options, is not painted again.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     maker = sha256(json.dumps(asdict(options)).encode() + encoder.pooling.encode())
     for name, tensor in encoder.state_dict().items():
         maker.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
@@ -131,9 +131,8 @@ def _write(path: Path, picture: Image.Image, seconds: float, key: str) -> None:
     info = PngInfo()
     info.add_text("nst-key", key)
     info.add_text("nst-seconds", f"{seconds:.2f}")
-    partial = path.with_suffix(".partial")
-    picture.save(partial, "PNG", pnginfo=info)
-    partial.replace(path)
+    with replaced(path) as partial:
+        picture.save(partial, "PNG", pnginfo=info)
 
 
 def _read(path: Path, key: str) -> tuple[Image.Image, float] | None:

@@ -25,6 +25,7 @@ from nst_core.device import autocast, choose_precision
 from nst_core.encoders import Encoder
 from nst_core.errors import TrainingFailed
 from nst_core.fast_models import read_style
+from nst_core.files import load_checkpoint, replaced, save_checkpoint
 from nst_core.gallery import MANIFEST, TRUNK, Style
 from nst_core.image import to_picture, to_tensor
 from nst_core.losses import content_loss, gram_matrix, range_penalty, style_loss, total_variation
@@ -235,7 +236,6 @@ class StyleTraining:
 
     def save_gallery(self, folder: Path, sample: Image.Image) -> None:
         """The trunk and the styles, in fp16, with a manifest and thumbnails of a sample: a folder for ``Gallery``."""
-        folder.mkdir(parents=True, exist_ok=True)
         trunk = {k: v.detach().half().contiguous().cpu() for k, v in self.network.state_dict().items()}
         _save(trunk, folder / TRUNK)
         training = {"encoder": self.encoder.name, "step": self.step, "styles_at_once": len(self.styles)}
@@ -259,10 +259,7 @@ class StyleTraining:
 
     def save_checkpoint(self, path: Path) -> None:
         """Everything that a later :meth:`resume` needs, replaced atomically."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        torch.save(self._state(), partial)
-        partial.replace(path)
+        save_checkpoint(self._state(), path)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -287,10 +284,7 @@ class StyleTraining:
         Raises:
             TrainingFailed: it cannot be read or belongs to another training.
         """
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except Exception as error:  # torch raises many types for a damaged file
-            raise TrainingFailed(f"the checkpoint {path.name} cannot be read: {error}") from None
+        state = load_checkpoint(path, self.device)
         if state["options"] != asdict(self.options) or state["made_of"] != self._made_of():
             raise TrainingFailed(f"the checkpoint {path.name} belongs to a training with other options or paintings")
         for name, style in self.styles.items():
@@ -302,7 +296,5 @@ class StyleTraining:
 
 
 def _save(tensors: dict[str, Tensor], path: Path) -> None:
-    """Writes a file, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial)
-    partial.replace(path)
+    with replaced(path) as partial:
+        save_file(tensors, partial)
