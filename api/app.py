@@ -10,12 +10,13 @@ from fastapi import FastAPI
 from api.errors import add_error_handlers
 from api.middleware import DefaultHeaders, SubPath
 from api.openapi import DocumentedAPI
-from api.routes import jobs, styles, submission, system
+from api.routes import jobs, styles, submission, system, training
 from api.settings import ApiSettings
+from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from jobs.queue import make_celery
 from jobs.store import RedisStore
-from nst_core.gallery import Gallery
+from jobs.styles import StyleStore
 
 
 def create_app(
@@ -29,12 +30,14 @@ def create_app(
         celery: the way to the workers; by default through the Redis of the settings.
     """
     settings = settings or ApiSettings()
+    added_styles = StyleStore.connect(settings.redis_url)
     own_store = None if store else RedisStore.connect(settings.redis_url, settings)
     own_celery = None if celery else make_celery(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        added_styles.close()
         if own_store:
             own_store.close()
         if own_celery:
@@ -51,7 +54,7 @@ def create_app(
     app.state.settings = settings
     app.state.store = store or own_store
     app.state.celery = celery or own_celery
-    app.state.gallery = Gallery(settings.styles_dir)
+    app.state.gallery = ServiceGallery(settings.styles_dir, added_styles)
     app.state.decoders = CapacityLimiter(settings.decoders)
     add_error_handlers(app)
     app.add_middleware(DefaultHeaders)
@@ -60,5 +63,6 @@ def create_app(
     app.include_router(submission.make_router(settings))
     app.include_router(jobs.router)
     app.include_router(styles.router)
+    app.include_router(training.make_router(settings))
     app.include_router(system.router)
     return app

@@ -9,8 +9,8 @@ from fastapi import Depends, Path, Request
 
 from api.settings import ApiSettings
 from jobs.errors import UnknownJob
+from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
-from nst_core.gallery import Gallery
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -39,9 +39,9 @@ def get_decoders(request: Request) -> CapacityLimiter:
     return decoders
 
 
-def get_gallery(request: Request) -> Gallery:
+def get_gallery(request: Request) -> ServiceGallery:
     """The fast styles."""
-    gallery: Gallery = request.app.state.gallery
+    gallery: ServiceGallery = request.app.state.gallery
     return gallery
 
 
@@ -56,5 +56,5 @@ SettingsDep = Annotated[ApiSettings, Depends(get_settings)]
 StoreDep = Annotated[Store, Depends(get_store)]
 CeleryDep = Annotated[Celery, Depends(get_celery)]
 DecodersDep = Annotated[CapacityLimiter, Depends(get_decoders)]
-GalleryDep = Annotated[Gallery, Depends(get_gallery)]
+GalleryDep = Annotated[ServiceGallery, Depends(get_gallery)]
 JobId = Annotated[str, Depends(checked_id)]

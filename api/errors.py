@@ -13,7 +13,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from jobs.errors import ExpiredJob, JobNotFinished, JobsError, StoreUnavailable, UnknownJob
+from jobs.errors import (
+    ExpiredJob,
+    JobNotFinished,
+    JobsError,
+    StoreUnavailable,
+    StyleNotRemovable,
+    UnknownJob,
+)
 from nst_core.errors import UnknownStyle
 
 MEDIA_TYPE = "application/problem+json"
@@ -106,6 +113,7 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ExpiredJob)
     @app.exception_handler(JobNotFinished)
     @app.exception_handler(StoreUnavailable)
+    @app.exception_handler(StyleNotRemovable)
     def jobs_error(request: Request, error: JobsError) -> JSONResponse:
         status = _JOBS_STATUSES[type(error)]
         headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
@@ -139,6 +147,7 @@ _JOBS_STATUSES: dict[type[JobsError], int] = {
     ExpiredJob: 410,
     JobNotFinished: 409,
     StoreUnavailable: 503,
+    StyleNotRemovable: 403,
 }
 
 

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from api.errors import Problem
 from api.settings import ApiSettings
 
-#: Parts of a body at most: more than there are fields, for lists that are repeated.
+#: Parts of a body at most, unless a form says otherwise: more than there are fields, for lists that are repeated.
 MAX_FILES = 8
 MAX_FIELDS = 200
 
@@ -24,7 +24,9 @@ MAX_FIELD_BYTES = 65_536
 
 
 @asynccontextmanager
-async def multipart_form(request: Request, settings: ApiSettings) -> AsyncIterator[FormData]:
+async def multipart_form(
+    request: Request, settings: ApiSettings, max_files: int = MAX_FILES
+) -> AsyncIterator[FormData]:
     """The fields and files of a request; the files are closed afterwards.
 
     Raises:
@@ -33,13 +35,13 @@ async def multipart_form(request: Request, settings: ApiSettings) -> AsyncIterat
     """
     media_type, parameters = parse_options_header(request.headers.get("content-type"))
     if media_type != b"multipart/form-data":
-        raise Problem(415, "unsupported_media_type", "Send the job as multipart/form-data.")
+        raise Problem(415, "unsupported_media_type", "Send the fields as multipart/form-data.")
     if parameters.get(b"charset", b"utf-8").lower() != b"utf-8":
         raise Problem(415, "unsupported_media_type", "Send the fields in UTF-8.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and declared.isascii() and int(declared[:20]) > settings.max_request_bytes:
         raise _body_too_large(settings)
-    parser = _LimitedParser(request, settings)
+    parser = _LimitedParser(request, settings, max_files)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -57,11 +59,11 @@ async def multipart_form(request: Request, settings: ApiSettings) -> AsyncIterat
 class _LimitedParser(MultiPartParser):
     """Starlette's parser, with a limit for each file and a mark for the end of the last part."""
 
-    def __init__(self, request: Request, settings: ApiSettings) -> None:
+    def __init__(self, request: Request, settings: ApiSettings, max_files: int) -> None:
         super().__init__(
             request.headers,
             _limited(request, settings),
-            max_files=MAX_FILES,
+            max_files=max_files,
             max_fields=MAX_FIELDS,
             max_part_size=MAX_FIELD_BYTES,
         )

@@ -1,15 +1,18 @@
-"""The form of a job as a JSON schema, for the OpenAPI document."""
+"""The forms as JSON schemas, for the OpenAPI document."""
 
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
-from api.forms import ALL_OPTIONS, DEFAULT_FORMAT, FILES, HINTS, MAX_METADATA_BYTES, METHODS, METHODS_OF
+from api import style_form
+from api.forms import MAX_METADATA_BYTES
+from api.job_form import ALL_OPTIONS, DEFAULT_FORMAT, FILES, HINTS, METHODS, METHODS_OF
 from api.settings import ApiSettings
+from nst_core.gallery import STYLE_ID
 from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, OutputFormat
 
 
-def form_schema(settings: ApiSettings) -> dict[str, Any]:
-    """The form as the JSON schema of a multipart body, for the OpenAPI document."""
+def job_form_schema(settings: ApiSettings) -> dict[str, Any]:
+    """The form of `POST /jobs`."""
     properties: dict[str, Any] = {
         name: {"type": "string", "format": "binary", "description": description} for name, description in FILES.items()
     }
@@ -51,18 +54,60 @@ def form_schema(settings: ApiSettings) -> dict[str, Any]:
         "description": f"Quality of the result's file, for {' and '.join(LOSSY_FORMATS)} only. "
         f"Default: {DEFAULT_QUALITY}.",
     }
-    properties["metadata"] = {
-        "type": "string",
-        "contentMediaType": "application/json",
-        "description": f"A JSON object of the client's own that the job carries; at most {MAX_METADATA_BYTES} bytes.",
-        "examples": ['{"order": 17}'],
-    }
+    properties["metadata"] = _METADATA
     return {
         "type": "object",
         "required": ["content"],
         "properties": properties,
         "additionalProperties": False,
     }
+
+
+def style_form_schema(settings: ApiSettings) -> dict[str, Any]:
+    """The form of `POST /styles`."""
+    painting, photograph = (
+        {"type": "string", "format": "binary", "description": description} for description in style_form.FILES.values()
+    )
+    properties: dict[str, Any] = {
+        "id": {
+            "type": "string",
+            "pattern": f"^{STYLE_ID.pattern}$",
+            "description": "The style's id, for `style_id` of a job.",
+        },
+        "style": painting,
+        "photograph": {"type": "array", "items": photograph, "maxItems": style_form.MAX_PHOTOGRAPHS},
+    }
+    for name, description in style_form.ABOUT.items():
+        properties[name] = {"type": "string", "maxLength": style_form.MAX_TEXT, "description": description}
+    properties["keep_color"] = {
+        "type": "boolean",
+        "default": False,
+        "description": "Learn the strokes, and keep the colours of the photographs.",
+    }
+    limit = style_form.most_minutes(settings)
+    defaults = {"steps": settings.default_training_steps, "minutes": limit}
+    for name, option in style_form.OPTIONS.items():
+        properties[name] = {
+            **_schema(style_form.HINTS[name], option.metadata),
+            "description": option.metadata["description"],
+            "default": defaults.get(name, option.default),
+        }
+    properties["minutes"]["maximum"] = limit
+    properties["metadata"] = _METADATA
+    return {
+        "type": "object",
+        "required": ["id", "style"],
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+_METADATA = {
+    "type": "string",
+    "contentMediaType": "application/json",
+    "description": f"A JSON object of the client's own that the job carries; at most {MAX_METADATA_BYTES} bytes.",
+    "examples": ['{"order": 17}'],
+}
 
 
 def _stated(default: Any) -> str:

@@ -38,6 +38,12 @@ class ApiSettings(Settings):
     default_encoder: Literal["compact", "vgg16", "vgg19"] = Field(
         default="compact", description="Encoder of jobs that name none."
     )
+    default_training_steps: int = Field(
+        default=2000, ge=1, le=10_000_000, description="Steps of the training of a new style when none are named."
+    )
+    max_training_minutes: float = Field(
+        default=30.0, gt=0, le=100_000, description="Longest training of a new style in minutes."
+    )
     max_upload_bytes: int = Field(default=25_000_000, ge=1, description="Largest image file in bytes.")
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="Largest body of a request in bytes.")
     decoders: int = Field(

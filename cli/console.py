@@ -58,10 +58,15 @@ def end_as_with_ctrl_c() -> None:
 
 def read_picture(path: Path) -> Any:
     """A picture as the engine takes it; an unreadable one is named."""
-    from nst_core.picture import decode
+    return read_with_alpha(path)[0]
+
+
+def read_with_alpha(path: Path) -> tuple[Any, Any]:
+    """A picture as the engine takes it, and how opaque it is; an unreadable one is named."""
+    from nst_core.picture import decode_with_alpha
 
     try:
-        return decode(path.read_bytes())
+        return decode_with_alpha(path.read_bytes())
     except NSTError as error:
         raise fail(f"{path.name}: {error}") from None
 

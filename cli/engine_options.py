@@ -1,4 +1,4 @@
-"""The engines' options as options of a command, derived from ``nst_core.options``."""
+"""The options of the engines and of the training of styles as those of a command, derived from ``nst_core.options``."""
 
 import functools
 import inspect
@@ -10,17 +10,18 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
-from nst_core.options import FastOptions, GatysOptions
+from nst_core.options import FastOptions, GatysOptions, StyleTrainingOptions
 
 Command = Callable[..., None]
 Engine = type[GatysOptions] | type[FastOptions]
+Options = Engine | type[StyleTrainingOptions]
 
 #: What on the command line asks for each engine.
-_ASKED_BY: dict[Engine, str] = {GatysOptions: "a STYLE image", FastOptions: "--style-id"}
+_ASKED_BY: dict[Options, str] = {GatysOptions: "a STYLE image", FastOptions: "--style-id"}
 
 
-def with_options_of(*engines: Engine) -> Callable[[Command], Command]:
-    """Gives a command one parameter per option of these engines and collects those that were set in its ``engine``.
+def with_options_of(*engines: Options) -> Callable[[Command], Command]:
+    """Gives a command one parameter per option of these classes and collects those that were set in its ``engine``.
 
     On the command line a list is written with commas.  Only options that the user gave are passed on, so that a
     server's own defaults stay in force.
@@ -30,7 +31,9 @@ def with_options_of(*engines: Engine) -> Callable[[Command], Command]:
 
     def panel(name: str) -> str:
         own = [engine for engine in engines if name in get_type_hints(engine)]
-        return "Engine" if len(own) == len(engines) else f"Engine, with {_ASKED_BY[own[0]]}"
+        if len(own) == len(engines):
+            return "Training" if own == [StyleTrainingOptions] else "Engine"
+        return f"Engine, with {_ASKED_BY[own[0]]}"
 
     def decorate(command: Command) -> Command:
         signature = inspect.signature(command)

@@ -23,6 +23,7 @@ from cli.console import (
     out,
     progress_bar,
     read_picture,
+    read_with_alpha,
     write,
 )
 from cli.engine_options import check_style, with_options_of
@@ -123,10 +124,10 @@ def stylize(
     from nst_core.allocator import keep_freed_memory
     from nst_core.device import choose_device
     from nst_core.options import default_long_side, default_of
-    from nst_core.picture import encode
+    from nst_core.picture import encode, with_alpha
 
     keep_freed_memory()
-    photograph = read_picture(content)
+    photograph, alpha = read_with_alpha(content)
     if "size" not in engine:
         engine["size"] = default_long_side(photograph.width, photograph.height, default_of("size"))
     try:
@@ -143,7 +144,7 @@ def stylize(
         raise fail(f"{error}; see: nst styles list") from None
     except NSTError as error:
         raise fail(error) from None
-    write(output, encode(picture, output_format, quality=quality))
+    write(output, encode(with_alpha(picture, alpha), output_format, quality=quality))
     seconds = monotonic() - began
     out.print(
         f"{escape(str(output))} ({picture.width} x {picture.height}, {painter}, {where}, {seconds:.1f} s)",

@@ -1,4 +1,4 @@
-"""``nst train`` and ``nst eval``: the compact encoder made and measured."""
+"""``nst train``: the compact encoder and fast styles."""
 
 import signal
 import threading
@@ -12,27 +12,14 @@ import typer
 
 from cli.console import SAMPLES, fail, out, progress_bar, read_picture
 from cli.engine_options import with_options_of
+from cli.evaluation import TeacherFile, evaluate, load_teacher
 from nst_core.errors import NSTError
-from nst_core.options import ENCODER_BLOCKS, GatysOptions
+from nst_core.options import StyleTrainingOptions
+
+#: The groups of commands.
+__all__ = ["train", "evaluate"]
 
 train = typer.Typer(help="Train networks; resumable.", no_args_is_help=True)
-evaluate = typer.Typer(help="Measure networks.", no_args_is_help=True)
-
-TeacherFile = Annotated[
-    str,
-    typer.Option(help="vgg19 (needs its weights), or a safetensors file of a compressed VGG-19 with auxiliary maps."),
-]
-
-ENCODERS = "a compact safetensors file, `teacher` (its narrow maps), or a name"
-
-
-def _teacher(teacher: str, *, wide: bool) -> Any:
-    from nst_core.encoders import CompressedVGG
-    from nst_core.pretrained import load_encoder
-
-    if teacher == "vgg19":
-        return load_encoder("vgg19")
-    return CompressedVGG.from_file(Path(teacher), wide=wide).eval().requires_grad_(False)
 
 
 @contextmanager
@@ -80,7 +67,7 @@ def train_encoder(
     )
     checkpoint, result = run_dir / "checkpoint.pt", run_dir / "compact.safetensors"
     try:
-        run = Distillation(_teacher(teacher, wide=True), images, paintings, options, choose_device(device))
+        run = Distillation(load_teacher(teacher, wide=True), images, paintings, options, choose_device(device))
         if checkpoint.exists():
             run.resume(checkpoint)
             out.print(f"going on from step {run.step}")
@@ -109,11 +96,13 @@ def train_encoder(
 
 
 @train.command("style")
+@with_options_of(StyleTrainingOptions)
 def train_style(
     paintings: Annotated[
         list[Path], typer.Argument(exists=True, dir_okay=False, help="Paintings; the file's name is the style's id.")
     ],
     images: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of photographs: COCO or any.")],
+    engine: dict[str, Any],
     run_dir: Annotated[Path, typer.Option(help="Folder of the checkpoint, the previews and the weights.")] = Path(
         "runs/style"
     ),
@@ -121,65 +110,54 @@ def train_style(
         list[str] | None,
         typer.Option(help="Also train ID_color, an edition of ID that keeps the photographs' colours."),
     ] = None,
-    init: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="Start from the trunk and styles of this folder.")
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Train this style of those alone, in a network of its own; may be repeated."),
     ] = None,
-    freeze_trunk: Annotated[
-        bool, typer.Option(help="Train the style vectors alone: quick, for new styles of a trained trunk.")
-    ] = False,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Start from the trunk and styles of this gallery; --freeze-trunk needs one. "
+            "Default with it: the gallery that comes with the program.",
+        ),
+    ] = None,
     encoder: Annotated[str, typer.Option(help="The loss network: compact, vgg16 or vgg19.")] = "compact",
-    steps: Annotated[int, typer.Option(min=1, help="Updates in all; the schedule spans them.")] = 20_000,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="End after this time, if that is sooner.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Photographs per step.")] = 1,
-    crop: Annotated[int, typer.Option(min=64, help="Side of the photographs' crops in pixels.")] = 256,
-    style_size: Annotated[
-        int, typer.Option(min=64, help="Long side of the paintings in pixels: larger means larger strokes.")
-    ] = 512,
-    content_weight: Annotated[float, typer.Option(min=0)] = 0.15,
-    style_weight: Annotated[float, typer.Option(min=0)] = 1.0,
-    tv_weight: Annotated[float, typer.Option(min=0)] = 0.05,
-    learning_rate: Annotated[float, typer.Option(min=1e-6, max=1.0)] = 1e-3,
-    seed: int = 0,
     device: Annotated[str, typer.Option(envvar="NST_DEVICE")] = "auto",
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps; previews and weights are written too.")] = 500,
 ) -> None:
-    """Train fast styles, one or many at once; goes on from the checkpoint in the run's folder."""
+    """Train fast styles; goes on from the checkpoint in the run's folder.
+
+    One style gets a network of its own, which gives the better picture; several share one and are small.
+    """
     from nst_core.allocator import keep_freed_memory
+    from nst_core.dataset import find_images
     from nst_core.device import choose_device
+    from nst_core.gallery import Gallery
     from nst_core.pretrained import load_encoder
-    from nst_core.style_training import Painting, StyleTraining, StyleTrainingOptions
+    from nst_core.style_training import Painting, StyleTraining
 
     keep_freed_memory()
-    options = StyleTrainingOptions(
-        steps=steps,
-        minutes=minutes,
-        batch=batch,
-        crop=crop,
-        style_size=style_size,
-        content_weight=content_weight,
-        style_weight=style_weight,
-        tv_weight=tv_weight,
-        learning_rate=learning_rate,
-        trunk=not freeze_trunk,
-        seed=seed,
-    )
     names = _style_ids(paintings, keep_color or [])
-    if freeze_trunk and not init:
-        raise fail("--freeze-trunk needs a trained trunk: --init FOLDER")
+    if unknown := set(only or ()) - names.keys():
+        raise fail(f"--only {min(unknown)}: there is no such style")
+    names = {name: names[name] for name in only or names}
     styles = {name: Painting(picture=read_picture(path), keep_color=keeps) for name, (path, keeps) in names.items()}
     checkpoint = run_dir / "checkpoint.pt"
     samples = [read_picture(path) for path in sorted(SAMPLES.glob("content_*.jpg"))]
     for sample in samples:
         sample.thumbnail((512, 512))
     try:
-        run = StyleTraining(load_encoder(encoder), images, styles, options, choose_device(device))
+        options = StyleTrainingOptions.from_mapping(engine)
+        run = StyleTraining(load_encoder(encoder), find_images(images), styles, options, choose_device(device))
         if run.photographs.skipped:
             out.print(f"{run.photographs.skipped} unreadable files skipped")
+        if init or options.freeze_trunk:
+            run.initialize(Gallery(init))
         if checkpoint.exists():
             run.resume(checkpoint)
             out.print(f"going on from step {run.step}")
-        elif init:
-            run.initialize(init)
         with _ctrl_c_between_steps() as asked, progress_bar("training") as bar:
             losses: dict[str, deque[float]] = {}
             for step in run.run():
@@ -224,105 +202,6 @@ def _style_ids(paintings: Sequence[Path], keep_color: Sequence[str]) -> dict[str
 def _preview(run: Any, pictures: Sequence[Any]) -> Any:
     """Every picture in every style, with the networks as they are now."""
     from nst_core.evaluation import contact_sheet
-    from nst_core.image import to_picture
 
-    rows = [[to_picture(run.preview(picture, style)) for picture in pictures] for style in run.styles]
+    rows = [[run.painted(picture, style) for picture in pictures] for style in run.styles]
     return contact_sheet(rows, [[style] * len(pictures) for style in run.styles])
-
-
-@evaluate.command("encoder")
-@with_options_of(GatysOptions)
-def eval_encoder(
-    contents: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of photographs.")],
-    styles: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of paintings.")],
-    teacher: TeacherFile = "vgg19",
-    weights_file: Annotated[str, typer.Option("--weights", help=f"Encoder to measure: {ENCODERS}.")] = "compact",
-    against: Annotated[str | None, typer.Option(help=f"Encoder to compare it with: {ENCODERS}.")] = None,
-    out_dir: Annotated[
-        Path, typer.Option(help="Folder of the pictures and contact sheets; pictures made before are not made again.")
-    ] = Path("runs/evaluation"),
-    limit: Annotated[int, typer.Option(min=1, help="Use only so many photographs.")] = 100,
-    device: Annotated[str, typer.Option(envvar="NST_DEVICE")] = "auto",
-    *,
-    engine: dict[str, Any],
-) -> None:
-    """Paint every photograph in every style and let the teacher's wide maps judge; writes contact sheets."""
-    from nst_core.allocator import keep_freed_memory
-    from nst_core.dataset import find_images
-    from nst_core.device import choose_device
-    from nst_core.evaluation import Painted, Summary, evaluate
-
-    keep_freed_memory()
-    if {"encoder", "init"} & engine.keys():
-        raise fail("--weights names the encoder, and every picture starts from its photograph: no --encoder, no --init")
-    if weights_file in ENCODER_BLOCKS:
-        engine["encoder"] = weights_file
-    names = [weights_file, against] if against else [weights_file]
-    labels = [_label(name) for name in names]
-    if len(set(labels)) < len(labels):
-        raise fail(f"both encoders would be called {labels[0]}; rename a file or its folder")
-    summaries = []
-    try:
-        options = GatysOptions.from_mapping(engine)
-        place = choose_device(device)
-        judge = _teacher(teacher, wide=True).to(place)
-        photographs, paintings = _pictures(find_images(contents)[:limit]), _pictures(find_images(styles))
-        for name, label in zip(names, labels, strict=True):
-            encoder = _encoder(name, teacher).to(place)
-            painted: list[Painted] = []
-            with progress_bar(f"painting with {label}") as bar:
-                for one in evaluate(encoder, judge, photographs, paintings, options, out_dir / label):
-                    painted.append(one)
-                    done = len(painted) / (len(photographs) * len(paintings))
-                    note = f"{one.style}, {one.content}: style error {one.verdict.style_error:.4f}"
-                    bar.update(bar.task_ids[0], completed=done, note=note)
-            sheet = out_dir / f"{label}.png"
-            _sheet(painted, len(photographs)).save(sheet)
-            summaries.append(Summary.of(painted))
-            out.print(f"{label}: {summaries[-1]}\n{sheet}", soft_wrap=True)
-    except NSTError as error:
-        raise fail(error) from None
-    except KeyboardInterrupt:
-        raise fail("stopped; the same command goes on") from None
-    if against:
-        made, reference = summaries
-        out.print(
-            f"{labels[0]} against {labels[1]}: {made.style_error / reference.style_error:.2f} times the style error, "
-            f"{made.seconds / reference.seconds:.2f} times the time, "
-            f"SSIM to the content {made.similarity - reference.similarity:+.3f}",
-            soft_wrap=True,
-        )
-
-
-def _label(encoder: str) -> str:
-    """What an encoder's pictures are kept under: a file's name alone does not tell editions apart."""
-    path = Path(encoder)
-    return f"{path.absolute().parent.name}-{path.stem}" if path.suffix else encoder
-
-
-def _pictures(paths: Sequence[Path]) -> dict[str, Any]:
-    """Pictures by name."""
-    pictures = {path.stem: read_picture(path) for path in paths}
-    if len(pictures) < len(paths):
-        raise fail("two pictures have the same name; rename one")
-    return pictures
-
-
-def _sheet(painted: Sequence[Any], width: int) -> Any:
-    """All pictures, ``width`` in a row, with their style error and SSIM."""
-    from nst_core.evaluation import contact_sheet
-
-    rows = [painted[i : i + width] for i in range(0, len(painted), width)]
-    captions = [[f"{p.style} {p.verdict.style_error:.3f} / {p.verdict.similarity:.2f}" for p in row] for row in rows]
-    return contact_sheet([[p.picture for p in row] for row in rows], captions)
-
-
-def _encoder(name: str, teacher: str) -> Any:
-    from nst_core.encoders import Compact
-    from nst_core.pretrained import load_encoder
-
-    if name == "teacher":
-        return _teacher(teacher, wide=False)
-    if name.endswith(".safetensors"):
-        return Compact.from_file(Path(name)).eval().requires_grad_(False)
-    return load_encoder(name)

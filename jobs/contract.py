@@ -15,13 +15,21 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from ulid import ULID
 
-from nst_core.options import FastOptions, GatysOptions
+from nst_core.options import FastOptions, GatysOptions, StyleTrainingOptions
 
 #: The engines: optimisation of the image (Gatys et al. 2016), one pass of a trained network (Johnson et al. 2016).
-Method = Literal["gatys", "fast"]
+Engine = Literal["gatys", "fast"]
+
+#: What a job does: it paints with an engine, or it trains a style for the second.
+Method = Literal[Engine, "train"]
+
+Options = GatysOptions | FastOptions | StyleTrainingOptions
 
 #: What each engine is told.
-ENGINE_OPTIONS: dict[Method, type[GatysOptions] | type[FastOptions]] = {"gatys": GatysOptions, "fast": FastOptions}
+ENGINE_OPTIONS: dict[Engine, type[GatysOptions] | type[FastOptions]] = {"gatys": GatysOptions, "fast": FastOptions}
+
+#: What each job is told.
+OPTIONS_OF: dict[Method, type[Options]] = {"gatys": GatysOptions, "fast": FastOptions, "train": StyleTrainingOptions}
 
 
 def now() -> datetime:
@@ -57,8 +65,8 @@ class Progress(_Model):
     """How far a running job is."""
 
     fraction: float = Field(default=0.0, ge=0, le=1, description="Work done, weighted by its cost.")
-    step: int = Field(default=0, ge=0, description="Iterations done; of `fast` there is one.")
-    total_steps: int = Field(default=0, ge=0, description="Iterations in all.")
+    step: int = Field(default=0, ge=0, description="Iterations or training steps done; of `fast` there is one.")
+    total_steps: int = Field(default=0, ge=0, description="Iterations or training steps in all.")
     message: str = Field(default="", description="What happens now, for people.")
     loss: float | None = Field(default=None, description="The weighted loss at this step.")
     eta_seconds: float | None = Field(default=None, description="Estimated seconds to the end.")
@@ -69,9 +77,14 @@ class JobInput(_Model):
     """What was asked for."""
 
     params: dict[str, Any] = Field(description="Every parameter with the value in force.")
-    content_sha256: str = Field(description="Of the content image's file, as it was sent.")
+    content_sha256: str | None = Field(
+        default=None, description="Of the content image's file, as it was sent; null for a training."
+    )
     style_sha256: list[str] = Field(description="Of each style image's file; empty for a style of the gallery.")
     init_sha256: str | None = Field(default=None, description="Of the initial image's file, when one was sent.")
+    photograph_sha256: list[str] = Field(
+        default_factory=list, description="Of each photograph that was sent for a training."
+    )
 
 
 class Output(_Model):
@@ -145,13 +158,13 @@ class Job(_Model):
     urls: Urls
 
     @property
-    def options(self) -> GatysOptions | FastOptions:
+    def options(self) -> Options:
         """The engine's share of the parameters; the others say which style, and how the result is written.
 
         Raises:
             InvalidOptions: the job was made by another version, whose options these are not.
         """
-        engine, params = ENGINE_OPTIONS[self.method], self.input.params
+        engine, params = OPTIONS_OF[self.method], self.input.params
         return engine.from_mapping({f.name: params[f.name] for f in fields(engine) if f.name in params})
 
     def evolve(self, **changes: Any) -> Self:

@@ -1,11 +1,13 @@
 """The errors of the job contract.
 
 JobsError
-├── UnknownJob        no job has this id
-├── ExpiredJob        the job was there and its time is over
-├── JobNotFinished    its result is asked for too early
-├── StoreUnavailable  Redis cannot be reached
-└── LeaseLost         another worker has taken this job over, or it was deleted
+├── UnknownJob         no job has this id
+├── ExpiredJob         the job was there and its time is over
+├── JobNotFinished     its result is asked for too early
+├── StoreUnavailable   Redis cannot be reached
+├── StyleExists        the id of a style is taken
+├── StyleNotRemovable  the style is not a user's
+└── LeaseLost          another worker has taken this job over, or it was deleted
 """
 
 
@@ -40,6 +42,18 @@ class StoreUnavailable(JobsError):
     """The job store cannot be reached at the moment."""
 
     code = "store_unavailable"
+
+
+class StyleExists(JobsError):
+    """There is a style of this id already."""
+
+    code = "style_exists"
+
+
+class StyleNotRemovable(JobsError):
+    """The style belongs to the gallery of this server."""
+
+    code = "style_not_removable"
 
 
 class LeaseLost(JobsError):

@@ -4,13 +4,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import Literal
 
 from typing_extensions import override
 
 from jobs.contract import Job, JobPage, Status
 from jobs.errors import ExpiredJob, UnknownJob
-from jobs.protocol import Rule, Store
+from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
 
 
@@ -19,7 +18,7 @@ class _Entry:
     job: Job
     images: dict[str, bytes]
     expires: float
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[FileName, bytes] = field(default_factory=dict)
     token: str | None = None
     leased_until: float = 0.0
 
@@ -80,7 +79,7 @@ class MemoryStore(Store):
                 raise UnknownJob
 
     @override
-    def _file(self, job_id: str, name: Literal["result", "preview"]) -> bytes | None:
+    def _file(self, job_id: str, name: FileName) -> bytes | None:
         with self._lock:
             return self._entry(job_id).files.get(name)
 
@@ -89,19 +88,17 @@ class MemoryStore(Store):
         self,
         job_id: str,
         rule: Rule,
+        files: Mapping[FileName, bytes] = NO_FILES,
         *,
         token: str | None = None,
-        result: bytes | None = None,
-        preview: bytes | None = None,
     ) -> Job:
         with self._lock:
             entry = self._entry(job_id)
             held = entry.token is not None and time.monotonic() < entry.leased_until
             new = rule(entry.job, entry.token if held else None, entry.token)
-            if result is not None:
-                entry.files["result"] = result
-            if preview is not None:
-                entry.files["preview"] = preview
+            entry.files.update(files)
+            if new.status.is_final:
+                entry.files.pop("checkpoint", None)
             if new.status is not entry.job.status:
                 entry.expires = self._expiry(new)
             if new.status is not Status.PROCESSING:

@@ -3,16 +3,22 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, cast
 
 from jobs import transitions
 from jobs.contract import Job, JobError, JobPage, Metrics, Output, Progress, Status
 from jobs.errors import ExpiredJob, JobNotFinished, LeaseLost, UnknownJob
 from jobs.settings import Settings
 
+#: What a worker writes besides the job: the picture, how it looks so far, and from where another may go on.
+FileName = Literal["result", "preview", "checkpoint"]
+
 #: From a job, the token that holds its lease, if any, and the one that held it last, to the job as it shall be.
 #: The last one is remembered after its lease ran out, for as long as the job is processing.
 Rule = Callable[[Job, str | None, str | None], Job]
+
+NO_FILES: Mapping[FileName, bytes] = MappingProxyType({})
 
 
 class Store(ABC):
@@ -34,7 +40,7 @@ class Store(ABC):
 
     @abstractmethod
     def create(self, job: Job, images: Mapping[str, bytes]) -> None:
-        """Keep a queued job with its images: ``content``, ``style.0``, ``init``."""
+        """Keep a queued job with its images: ``content``, ``style.0``, ``init``, ``photograph.0``."""
 
     @abstractmethod
     def get(self, job_id: str) -> Job:
@@ -97,8 +103,20 @@ class Store(ABC):
             job_id,
             token,
             lambda job: transitions.progressed(job, progress, new_preview=preview is not None),
-            preview=preview,
+            _given(preview=preview),
         )
+
+    def save_checkpoint(self, job_id: str, token: str, checkpoint: bytes) -> None:
+        """Keep what another worker needs to go on from here; until the job ends, or the next checkpoint.
+
+        Raises:
+            LeaseLost: as :meth:`renew`.
+        """
+        self._change_held(job_id, token, lambda job: job, {"checkpoint": checkpoint})
+
+    def checkpoint(self, job_id: str) -> bytes | None:
+        """The latest checkpoint, if there is one."""
+        return self._file(job_id, "checkpoint")
 
     def requeue(self, job_id: str, token: str) -> None:
         """Give a running job back because its worker shuts down; this attempt does not count.
@@ -167,8 +185,7 @@ class Store(ABC):
                 has_result=result is not None,
                 new_preview=preview is not None,
             ),
-            result=result,
-            preview=preview,
+            _given(result=result, preview=preview),
         )
 
     def result(self, job_id: str) -> bytes:
@@ -202,7 +219,7 @@ class Store(ABC):
         """Let go of connections."""
 
     @abstractmethod
-    def _file(self, job_id: str, name: Literal["result", "preview"]) -> bytes | None:
+    def _file(self, job_id: str, name: FileName) -> bytes | None:
         """What a worker wrote besides the job, if it did."""
 
     @abstractmethod
@@ -210,16 +227,15 @@ class Store(ABC):
         self,
         job_id: str,
         rule: Rule,
+        files: Mapping[FileName, bytes] = NO_FILES,
         *,
         token: str | None = None,
-        result: bytes | None = None,
-        preview: bytes | None = None,
     ) -> Job:
-        """Put what ``rule`` makes of a job in its place, as if nothing else happened meanwhile.
+        """Put what ``rule`` makes of a job in its place, with these files, as if nothing else happened meanwhile.
 
         The rule is called at least once and has no side effects; what it raises ends the change.  A job that is
-        processing afterwards is leased to ``token`` from now on, if one is given; any other has no lease.  A change of
-        status begins the time to live of all that belongs to the job anew.
+        processing afterwards is leased to ``token`` from now on, if one is given; any other has no lease.  One that
+        has ended has no checkpoint.  A change of status begins the time to live of all that belongs to the job anew.
         """
 
     def _change_held(
@@ -227,9 +243,7 @@ class Store(ABC):
         job_id: str,
         token: str,
         rule: Callable[[Job], Job],
-        *,
-        result: bytes | None = None,
-        preview: bytes | None = None,
+        files: Mapping[FileName, bytes] = NO_FILES,
     ) -> Job:
         """Change a job that must be leased to ``token``, or was to it last and is to nobody since."""
 
@@ -239,6 +253,10 @@ class Store(ABC):
             return rule(job)
 
         try:
-            return self._change(job_id, held_rule, token=token, result=result, preview=preview)
+            return self._change(job_id, held_rule, files, token=token)
         except (UnknownJob, ExpiredJob):
             raise LeaseLost from None
+
+
+def _given(**files: bytes | None) -> dict[FileName, bytes]:
+    return {cast(FileName, name): data for name, data in files.items() if data is not None}

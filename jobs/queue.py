@@ -34,7 +34,7 @@ KEY_PREFIX = "nst:"
 #: Seconds for a connection to be made.
 _CONNECT_TIMEOUT = 2.0
 
-_METHOD_QUEUES: dict[Method, str] = {"gatys": QUEUE_GATYS, "fast": QUEUE_FAST}
+_METHOD_QUEUES: dict[Method, str] = {"gatys": QUEUE_GATYS, "fast": QUEUE_FAST, "train": QUEUE_TRAIN}
 
 #: A dead Redis is told within a couple of seconds instead of retried for ever, which is kombu's default.
 _RETRY_POLICY = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5}

@@ -1,5 +1,6 @@
 """Settings that the front end and the workers share; each process subclasses them and builds them in its factory."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, DirectoryPath, Field
@@ -56,6 +57,11 @@ class Settings(BaseSettings):
         default=50_000_000, ge=1, description="Most pixels, width times height, of an image that is sent."
     )
     max_image_side: int = Field(default=16_384, ge=1, description="Longest side in pixels of an image that is sent.")
+    training_images: Path | None = Field(
+        default=None,
+        description="Folder of photographs, on the workers, on which new styles are trained: COCO or any; without one, "
+        "a training needs photographs of its own.",
+    )
     styles_dir: DirectoryPath | None = Field(
         default=None,
         description="Folder of the gallery of fast styles; by default the one that comes with the program.",

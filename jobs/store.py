@@ -1,39 +1,34 @@
 """Jobs in Redis.
 
-    nst:job:{id}           the job, one JSON document
-    nst:job:{id}:images    the files it was created with, a hash by name
-    nst:job:{id}:result    the file that it made
-    nst:job:{id}:preview   the latest intermediate image
-    nst:job:{id}:lease     the token of the worker that has it; gone when that worker is
-    nst:job:{id}:holder    the same, but there for as long as the job is processing
-    nst:job:{id}:known     outlives the rest, so that an expired job is told from one that never was
-    nst:jobs               every id, sorted; ids are ULIDs, so this is the order of creation
-    nst:jobs:{status}      the ids of one status
+    nst:job:{id}            the job, one JSON document
+    nst:job:{id}:images     the files it was created with, a hash by name
+    nst:job:{id}:result     the file that it made
+    nst:job:{id}:preview    the latest intermediate image
+    nst:job:{id}:checkpoint from where another worker may go on; gone when the job has ended
+    nst:job:{id}:lease      the token of the worker that has it; gone when that worker is
+    nst:job:{id}:holder     the same, but there for as long as the job is processing
+    nst:job:{id}:known      outlives the rest, so that an expired job is told from one that never was
+    nst:jobs                every id, sorted; ids are ULIDs, so this is the order of creation
+    nst:jobs:{status}       the ids of one status
 
 All keys but the last two expire.  Ids of expired jobs leave those when somebody meets them there.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import wraps
-from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 from pydantic import ValidationError
 from redis import Redis
-from redis.backoff import ExponentialBackoff
 from redis.client import Pipeline
-from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, TimeoutError
-from redis.retry import Retry
 from typing_extensions import override
 
+from jobs.connection import connect, reaching_redis
 from jobs.contract import Job, JobPage, Status
-from jobs.errors import ExpiredJob, StoreUnavailable, UnknownJob
-from jobs.protocol import Rule, Store
+from jobs.errors import ExpiredJob, UnknownJob
+from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
@@ -55,26 +50,10 @@ class _Keys:
         self.images = f"{self.job}:images"
         self.result = f"{self.job}:result"
         self.preview = f"{self.job}:preview"
+        self.checkpoint = f"{self.job}:checkpoint"
         self.lease = f"{self.job}:lease"
         self.holder = f"{self.job}:holder"
         self.known = f"{self.job}:known"
-
-
-def _reaching_redis(
-    method: Callable[Concatenate["RedisStore", P], R],
-) -> Callable[Concatenate["RedisStore", P], R]:
-    """Turns what says that Redis cannot serve at the moment into StoreUnavailable."""
-
-    @wraps(method)
-    def wrapper(self: "RedisStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(self, *args, **kwargs)
-        except (ConnectionError, TimeoutError) as error:
-            raise StoreUnavailable from error
-        except (OutOfMemoryError, ReadOnlyError) as error:
-            raise StoreUnavailable("The job store takes nothing more at the moment.") from error
-
-    return wrapper
 
 
 class RedisStore(Store):
@@ -87,23 +66,19 @@ class RedisStore(Store):
     @classmethod
     def connect(cls, url: str, settings: Settings) -> Self:
         """A store at ``redis://``, ``rediss://`` or ``unix://``; connections are made when they are needed."""
-        retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
-        options: dict[str, Any] = {"socket_timeout": 10.0, "health_check_interval": 25, "retry": retry}
-        if not url.startswith("unix://"):
-            options |= {"socket_connect_timeout": 2.0, "socket_keepalive": True}
-        return cls(Redis.from_url(url, **options), settings)
+        return cls(connect(url), settings)
 
     @override
     def close(self) -> None:
         self._redis.close()
 
     @override
-    @_reaching_redis
+    @reaching_redis
     def ping(self) -> None:
         self._redis.ping()
 
     @override
-    @_reaching_redis
+    @reaching_redis
     def create(self, job: Job, images: Mapping[str, bytes]) -> None:
         self._documents(self._ids(self._redis.zrange(_INDEX, 0, _SWEEP - 1)))
         keys = _Keys(job.id)
@@ -114,12 +89,12 @@ class RedisStore(Store):
             pipe.execute()
 
     @override
-    @_reaching_redis
+    @reaching_redis
     def get(self, job_id: str) -> Job:
         return self._read(self._redis, job_id)
 
     @override
-    @_reaching_redis
+    @reaching_redis
     def image(self, job_id: str, name: str) -> bytes:
         image = self._redis.hget(_Keys(job_id).images, name)
         if image is None:
@@ -128,7 +103,7 @@ class RedisStore(Store):
         return cast(bytes, image)
 
     @override
-    @_reaching_redis
+    @reaching_redis
     def list_jobs(
         self, *, status: Status | None = None, method: str | None = None, limit: int = 20, cursor: str | None = None
     ) -> JobPage:
@@ -148,7 +123,7 @@ class RedisStore(Store):
         return JobPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
 
     @override
-    @_reaching_redis
+    @reaching_redis
     def delete(self, job_id: str) -> None:
         keys = _Keys(job_id)
 
@@ -162,20 +137,19 @@ class RedisStore(Store):
         self._redis.transaction(forget, keys.job)
 
     @override
-    @_reaching_redis
-    def _file(self, job_id: str, name: Literal["result", "preview"]) -> bytes | None:
+    @reaching_redis
+    def _file(self, job_id: str, name: FileName) -> bytes | None:
         return cast(bytes | None, self._redis.get(getattr(_Keys(job_id), name)))
 
     @override
-    @_reaching_redis
+    @reaching_redis
     def _change(
         self,
         job_id: str,
         rule: Rule,
+        files: Mapping[FileName, bytes] = NO_FILES,
         *,
         token: str | None = None,
-        result: bytes | None = None,
-        preview: bytes | None = None,
     ) -> Job:
         keys = _Keys(job_id)
 
@@ -187,10 +161,8 @@ class RedisStore(Store):
             )
             new = rule(old, holder, last)
             pipe.multi()
-            if result is not None:
-                pipe.set(keys.result, result, ex=self._lifetime(new))
-            if preview is not None:
-                pipe.set(keys.preview, preview, ex=self._lifetime(new))
+            for name, data in files.items():
+                pipe.set(getattr(keys, name), data, ex=self._lifetime(new))
             if new.status is not old.status:
                 pipe.zrem(_status_index(old.status), job_id)
                 self._enter_status(pipe, new)
@@ -198,6 +170,8 @@ class RedisStore(Store):
                 pipe.set(keys.job, new.model_dump_json(), keepttl=True)
             if new.status is not Status.PROCESSING:
                 pipe.delete(keys.lease, keys.holder)
+                if new.status.is_final:
+                    pipe.delete(keys.checkpoint)
             elif token is not None:
                 if token != last:
                     pipe.set(keys.holder, token, ex=self._lifetime(new))
@@ -212,7 +186,7 @@ class RedisStore(Store):
         """Write a job that changed its status, and begin the time to live of all its keys."""
         keys, lifetime = _Keys(job.id), self._lifetime(job)
         pipe.set(keys.job, job.model_dump_json(), ex=lifetime)
-        for key in (keys.images, keys.result, keys.preview):
+        for key in (keys.images, keys.result, keys.preview, keys.checkpoint):
             pipe.expire(key, lifetime)
         pipe.set(keys.known, "", ex=lifetime + self._settings.tombstone_ttl_seconds)
         pipe.zadd(_status_index(job.status), {job.id: 0})

@@ -30,27 +30,31 @@ def find_images(folder: Path, most: int = MOST_IMAGES) -> list[Path]:
     return [found[k * len(found) // most] for k in range(most)] if len(found) > most else found
 
 
-class ImageFolder:
+class TrainingImages:
     """Pictures held in memory (uint8), from which random crops are cut.
 
     Unreadable files are skipped and counted in ``skipped``.
 
     Args:
-        paths: the image files.
+        images: image files, or RGB pictures.
         crop: side of the crops, in pixels.
         long_side: pictures are reduced to it, so that a few thousand fit in memory.
         scales: a crop shows the picture reduced or enlarged by a random factor of this range.
     """
 
     def __init__(
-        self, paths: Iterable[Path], crop: int, *, long_side: int = 640, scales: tuple[float, float] = (0.5, 1.25)
+        self,
+        images: Iterable[Path | Image.Image],
+        crop: int,
+        *,
+        long_side: int = 640,
+        scales: tuple[float, float] = (0.5, 1.25),
     ) -> None:
         self.crop, self.scales, self.skipped = crop, scales, 0
         self.pictures: list[Tensor] = []
-        for path in paths:
+        for item in images:
             try:
-                with Image.open(path) as file:
-                    image = ImageOps.exif_transpose(file).convert("RGB")
+                image = item.copy() if isinstance(item, Image.Image) else _read(item)
             except (OSError, ValueError, Image.DecompressionBombError):
                 self.skipped += 1
                 continue
@@ -98,3 +102,8 @@ def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
     noise = torch.randn(images.shape, generator=generator).to(images.device) * sigma
     changed = (images - 0.5) * gain + 0.5 + shift + noise
     return torch.lerp(images, changed, chosen).clamp(0, 1)
+
+
+def _read(path: Path) -> Image.Image:
+    with Image.open(path) as file:
+        return ImageOps.exif_transpose(file).convert("RGB")

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from nst_core.dataset import ImageFolder, find_images, jitter
+from nst_core.dataset import TrainingImages, find_images, jitter
 from nst_core.device import autocast, choose_precision
 from nst_core.encoders import Compact, Encoder, read_safetensors
 from nst_core.errors import TrainingFailed
@@ -96,7 +96,12 @@ class IteratePool:
         self.lifetime, self.learning_rate = lifetime, learning_rate
 
     def advance(
-        self, student: Compact, count: int, photographs: ImageFolder, paintings: ImageFolder, generator: torch.Generator
+        self,
+        student: Compact,
+        count: int,
+        photographs: TrainingImages,
+        paintings: TrainingImages,
+        generator: torch.Generator,
     ) -> Tensor:
         """(count, 3, crop, crop) images, each one step closer to its painting as the student sees it."""
         chosen = torch.randperm(len(self.images), generator=generator)[:count]
@@ -120,7 +125,9 @@ class IteratePool:
         self.ages[chosen] += 1
         return self.images[chosen]
 
-    def _restart(self, i: int, photographs: ImageFolder, paintings: ImageFolder, generator: torch.Generator) -> None:
+    def _restart(
+        self, i: int, photographs: TrainingImages, paintings: TrainingImages, generator: torch.Generator
+    ) -> None:
         self.images[i] = photographs.draw(1, generator)[0]
         self.styles[i] = paintings.draw(1, generator)[0]
         self.mean[i], self.square[i] = 0, 0
@@ -148,9 +155,9 @@ class Distillation:
         self.teacher = teacher.to(device).eval().requires_grad_(False)
         photos = find_images(photographs)
         # Every 25th photograph is kept for validation.
-        self.photographs = ImageFolder([p for i, p in enumerate(photos) if i % 25], options.crop)
-        self.validation_set = ImageFolder(photos[::25][:VALIDATION], 256, scales=(0.8, 0.8))
-        self.paintings = ImageFolder(find_images(paintings), options.crop, long_side=900)
+        self.photographs = TrainingImages([p for i, p in enumerate(photos) if i % 25], options.crop)
+        self.validation_set = TrainingImages(photos[::25][:VALIDATION], 256, scales=(0.8, 0.8))
+        self.paintings = TrainingImages(find_images(paintings), options.crop, long_side=900)
         torch.manual_seed(options.seed)
         self.generator = torch.Generator().manual_seed(options.seed)
         self.layers = tuple(f"relu{n}" for n in teacher.names if n <= "5_1")

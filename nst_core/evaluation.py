@@ -1,23 +1,33 @@
-"""How good an encoder is: the pictures made with it, seen by another network that was not optimised against."""
+"""How good encoders and fast styles are: their pictures, seen by another network that was not optimised against."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from statistics import geometric_mean
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from nst_core.color import match_color
 from nst_core.encoders import Encoder
+from nst_core.fast import paint_fast
+from nst_core.fast_models import FastModels
 from nst_core.files import replaced
 from nst_core.gatys import paint
-from nst_core.image import to_tensor
+from nst_core.image import to_picture, to_tensor
 from nst_core.losses import content_loss, gram_matrix, style_loss
-from nst_core.options import GatysOptions, output_size, style_long_side
+from nst_core.options import FastOptions, GatysOptions, output_size, style_long_side
+from nst_core.style_training import Painting
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYER = "relu4_2"
@@ -48,7 +58,7 @@ class Painted:
     """One picture of an evaluation.
 
     Attributes:
-        content, style: the names of its photograph and painting.
+        content, style: the names of its photograph and its painting or trained style.
         seconds: engine time that it took.
     """
 
@@ -56,6 +66,12 @@ class Painted:
     style: str
     picture: Image.Image
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged(Painted):
+    """One picture of an evaluation, and what the judge sees in it."""
+
     verdict: Verdict
 
 
@@ -96,34 +112,121 @@ def evaluate(
     styles: Mapping[str, Image.Image],
     options: GatysOptions,
     folder: Path,
-) -> Iterator[Painted]:
-    """Paints every content in every style, style by style, and judges the results.
+) -> Iterator[Judged]:
+    """Paints every content in every style with the iterative engine, style by style, and judges the results.
 
     The pictures stay in ``folder``; one that is already there, made of the same images with the same encoder and
     options, is not painted again.
     """
-    maker = sha256(json.dumps(asdict(options)).encode() + encoder.pooling.encode())
-    for name, tensor in encoder.state_dict().items():
-        maker.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+
+    def picture(content: Image.Image, style: Image.Image) -> Image.Image:
+        for last in paint(content, style, options, encoder):  # noqa: B007 - the last one counts
+            pass
+        return last.picture()
+
+    engine = _digest(options, encoder.state_dict(), encoder.pooling)
     for style_name, style in styles.items():
         for content_name, content in contents.items():
-            path = folder / f"{style_name}--{content_name}.png"
-            key = maker.copy()
-            key.update(style.tobytes() + content.tobytes())
-            if (found := _read(path, key.hexdigest())) is None:
-                began = perf_counter()
-                for last in paint(content, style, options, encoder):  # noqa: B007 - the last one counts
-                    pass
-                found = last.picture(), perf_counter() - began
-                _write(path, *found, key.hexdigest())
-            picture, seconds = found
-            yield Painted(
-                content=content_name,
-                style=style_name,
-                picture=picture,
-                seconds=seconds,
-                verdict=judge(picture, content, style, judge_encoder),
+            made, seconds = _kept(
+                folder / f"{style_name}--{content_name}.png",
+                _key(engine, style, content),
+                partial(picture, content, style),
             )
+            painted = Painted(content=content_name, style=style_name, picture=made, seconds=seconds)
+            yield judged(painted, content, style, judge_encoder)
+
+
+def paint_styles(
+    models: FastModels,
+    style_ids: Iterable[str],
+    contents: Mapping[str, Image.Image],
+    options: FastOptions,
+    folder: Path,
+) -> Iterator[Painted]:
+    """Paints every content in every trained style, style by style; the pictures stay, as those of :func:`evaluate`.
+
+    Raises:
+        UnknownStyle: the gallery has none of an id.
+        CorruptWeights: a file is missing or damaged.
+    """
+    for style_id in style_ids:
+        network, style = models.get(style_id)
+        engine = _digest(options, {**network.state_dict(), "style": style})
+        for content_name, content in contents.items():
+            picture, seconds = _kept(
+                folder / f"{style_id}--{content_name}.png",
+                _key(engine, content),
+                partial(paint_fast, content, network, style, options),
+            )
+            yield Painted(content=content_name, style=style_id, picture=picture, seconds=seconds)
+
+
+def paint_again(
+    pictures: Iterable[Painted],
+    encoder: Encoder,
+    judge_encoder: Encoder,
+    contents: Mapping[str, Image.Image],
+    paintings: Mapping[str, Painting],
+    options: GatysOptions,
+    folder: Path,
+) -> Iterator[Judged]:
+    """The pairs of trained styles' pictures by the iterative engine, which they are held against; as :func:`evaluate`.
+
+    Args:
+        paintings: what each style was trained on, by its id.
+    """
+    for one in pictures:
+        content = contents[one.content]
+        target = style_target(paintings[one.style], content)
+        yield from evaluate(encoder, judge_encoder, {one.content: content}, {one.style: target}, options, folder)
+
+
+def judged(painted: Painted, content: Image.Image, style: Image.Image, judge_encoder: Encoder) -> Judged:
+    """A picture with what ``judge_encoder`` sees in it; see :func:`judge`."""
+    return Judged(**vars(painted), verdict=judge(painted.picture, content, style, judge_encoder))
+
+
+def style_target(painting: Painting, content: Image.Image) -> Image.Image:
+    """What a style aims at with this content: its painting, recoloured as in the training when it keeps colours.
+
+    A picture, not a tensor, so that the iterative engine can be given the same; colours outside [0, 1] are cut off.
+    """
+    if not painting.keep_color:
+        return painting.picture
+    return to_picture(match_color(to_tensor(painting.picture), to_tensor(content)))
+
+
+def style_error_ratio(pictures: Sequence[Judged], references: Sequence[Judged]) -> float:
+    """The geometric mean of style errors over those of the references, picture by picture; at least one."""
+    return geometric_mean(
+        p.verdict.style_error / r.verdict.style_error for p, r in zip(pictures, references, strict=True)
+    )
+
+
+def _digest(options: GatysOptions | FastOptions, tensors: Mapping[str, Tensor], more: str = "") -> "_Hash":
+    """Of what an engine paints with."""
+    digest = sha256(json.dumps(asdict(options)).encode() + more.encode())
+    for name, tensor in tensors.items():
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return digest
+
+
+def _key(engine: "_Hash", *pictures: Image.Image) -> str:
+    """Tells pictures apart by what made them and of what."""
+    key = engine.copy()
+    for picture in pictures:
+        key.update(picture.tobytes())
+    return key.hexdigest()
+
+
+def _kept(path: Path, key: str, make: Callable[[], Image.Image]) -> tuple[Image.Image, float]:
+    """The picture at ``path`` if it is of this key, else made and kept there; and the seconds that it took."""
+    found = _read(path, key)
+    if found is None:
+        began = perf_counter()
+        found = make(), perf_counter() - began
+        _write(path, *found, key)
+    return found
 
 
 def _write(path: Path, picture: Image.Image, seconds: float, key: str) -> None:
@@ -158,7 +261,7 @@ class Summary:
     seconds: float
 
     @classmethod
-    def of(cls, painted: Sequence[Painted]) -> "Summary":
+    def of(cls, painted: Sequence[Judged]) -> "Summary":
         """Of at least one picture."""
 
         def mean(values: Iterable[float]) -> float:

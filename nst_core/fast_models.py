@@ -1,64 +1,75 @@
-"""The gallery's weights on a device: the trunk that all styles share, and the style vectors used last."""
+"""The gallery's networks on a device, those used last."""
 
 from collections import OrderedDict
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor
 
-from nst_core.encoders import read_safetensors
 from nst_core.errors import CorruptWeights
 from nst_core.gallery import Gallery
 from nst_core.transformer import TransformerNetwork
 
 
-def load_trunk(gallery: Gallery, device: torch.device) -> TransformerNetwork:
-    """The network that all styles share, frozen.
+@dataclass(frozen=True)
+class TrainedStyle:
+    """A style's weights.
+
+    Attributes:
+        vector: (2, C), float32.
+        network: its own; None for a style of the trunk.
+    """
+
+    vector: Tensor
+    network: TransformerNetwork | None
+
+
+def load_trunk(gallery: Gallery) -> TransformerNetwork:
+    """The network that the styles without one of their own share, on the CPU.
 
     Raises:
         CorruptWeights: its file is missing or damaged.
     """
-    network = TransformerNetwork.from_file(gallery.trunk_file).eval().requires_grad_(False)
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return TransformerNetwork.from_file(gallery.trunk_file)
 
 
-def read_style(file: Path, trunk: TransformerNetwork) -> Tensor:
-    """A style vector (2, C) for this trunk, float32, on the CPU.
+def read_style(gallery: Gallery, style_id: str) -> TrainedStyle:
+    """A style of a gallery, on the CPU.
 
     Raises:
-        CorruptWeights: the file is missing, damaged, or belongs to another trunk.
+        UnknownStyle: the gallery has none of this id.
+        CorruptWeights: its file is missing or damaged.
     """
-    style = read_safetensors(file).get("style")
-    if style is None or style.shape != (2, trunk.style_size):
-        raise CorruptWeights(f"{file.name} does not hold a style of this network")
-    return style.float()
+    name = f"{style_id}.safetensors"
+    try:
+        tensors = load(gallery.weights(style_id))
+    except SafetensorError as error:
+        raise CorruptWeights(f"{name} cannot be read: {error}") from None
+    vector = tensors.pop("style", torch.empty(0))
+    network = TransformerNetwork.from_state(tensors, name) if tensors else None
+    if vector.dim() != 2 or (network and vector.shape != (2, network.style_size)):
+        raise CorruptWeights(f"{name} does not hold a style")
+    return TrainedStyle(vector.float(), network)
 
 
 class FastModels:
     """Styles kept ready on one device between pictures.
 
-    The trunk stays from its first use on.  Of the style vectors those used least recently make room when all together,
-    with the trunk, take more than ``max_bytes``; the one in use always stays.
+    Those used least recently make room when all together take more than ``max_bytes``; the one in use always stays, as
+    does the trunk from its first use on.
 
     Attributes:
-        hits, misses: how often a style was here already, and how often something had to be loaded.
+        hits, misses: how often a style was here already, and how often it had to be loaded.
     """
 
     def __init__(self, gallery: Gallery, device: torch.device, max_bytes: int = 2**29) -> None:
         self.gallery, self.device, self.max_bytes = gallery, device, max_bytes
         self.hits = self.misses = 0
         self._trunk: TransformerNetwork | None = None
-        self._styles: OrderedDict[str, Tensor] = OrderedDict()
-
-    def trunk(self) -> TransformerNetwork:
-        """The network that all styles share, loaded at the first call.
-
-        Raises:
-            CorruptWeights: its file is missing or damaged.
-        """
-        if self._trunk is None:
-            self._trunk = load_trunk(self.gallery, self.device)
-        return self._trunk
+        # A style that was trained anew under its old id has other weights.
+        self._styles: OrderedDict[tuple[str, str], TrainedStyle] = OrderedDict()
 
     def get(self, style_id: str) -> tuple[TransformerNetwork, Tensor]:
         """The network and the style vector (2, C), loaded when they are not here.
@@ -67,22 +78,54 @@ class FastModels:
             UnknownStyle: the gallery has none of this id.
             CorruptWeights: a file is missing or damaged.
         """
-        if style_id in self:
+        key = self._key(style_id)
+        if key in self._styles:
             self.hits += 1
-            self._styles.move_to_end(style_id)
+            self._styles.move_to_end(key)
         else:
             self.misses += 1
-            file = self.gallery.style_file(style_id)  # an unknown style is told before a trunk is loaded for nothing
-            self._styles[style_id] = read_style(file, self.trunk()).to(self.device)
+            self._styles[key] = self._load(style_id)
             while self.bytes > self.max_bytes and len(self._styles) > 1:
                 self._styles.popitem(last=False)
-        return self.trunk(), self._styles[style_id]
+        style = self._styles[key]
+        network = style.network or self._trunk
+        assert network is not None  # it was loaded with the first style that has none
+        return network, style.vector
+
+    def _load(self, style_id: str) -> TrainedStyle:
+        style = read_style(self.gallery, style_id)
+        if style.network is None and self._trunk is None:
+            self._trunk = self._placed(load_trunk(self.gallery))
+        if style.network is None and self._trunk and style.vector.shape != (2, self._trunk.style_size):
+            raise CorruptWeights(f"{style_id}.safetensors does not hold a style of this trunk")
+        network = self._placed(style.network) if style.network else None
+        return TrainedStyle(style.vector.to(self.device), network)
+
+    def _placed(self, network: TransformerNetwork) -> TransformerNetwork:
+        frozen = network.eval().requires_grad_(False)
+        return frozen.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def warm_up(self) -> None:
+        """Loads the styles of the gallery's folder, as many as there is room for.
+
+        Raises:
+            CorruptWeights: as :meth:`get`.
+        """
+        for style_id in self.gallery.styles:
+            if self.bytes < self.max_bytes:
+                self.get(style_id)
 
     @property
     def bytes(self) -> int:
         """What the weights that are here take on the device."""
-        weights = [*self._trunk.parameters()] if self._trunk else []
-        return sum(tensor.nbytes for tensor in (*weights, *self._styles.values()))
+        styles = self._styles.values()
+        networks = [self._trunk, *(style.network for style in styles)]
+        weights = [weight for network in networks if network for weight in network.parameters()]
+        return sum(tensor.nbytes for tensor in (*weights, *(style.vector for style in styles)))
 
     def __contains__(self, style_id: str) -> bool:
-        return style_id in self._styles
+        """Whether a style is here already; raises UnknownStyle for one that the gallery does not have."""
+        return self._key(style_id) in self._styles
+
+    def _key(self, style_id: str) -> tuple[str, str]:
+        return style_id, self.gallery[style_id].weights_sha256

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -19,20 +19,23 @@ def replaced(path: Path) -> Iterator[Path]:
     partial.replace(path)
 
 
-def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
+def save_checkpoint(state: Mapping[str, Any], file: Path | BinaryIO) -> None:
     """Writes a training's state, tensors and plain values."""
-    with replaced(path) as partial:
+    if not isinstance(file, Path):
+        torch.save(dict(state), file)
+        return
+    with replaced(file) as partial:
         torch.save(dict(state), partial)
 
 
-def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+def load_checkpoint(file: Path | BinaryIO, device: torch.device) -> dict[str, Any]:
     """What :func:`save_checkpoint` wrote, its tensors on ``device``.
 
     Raises:
         TrainingFailed: it cannot be read.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # torch raises many types for a damaged file
-        raise TrainingFailed(f"the checkpoint {path.name} cannot be read: {error}") from None
+        raise TrainingFailed(f"the checkpoint cannot be read: {error}") from None
     return state

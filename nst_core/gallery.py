@@ -14,8 +14,11 @@ from nst_core.errors import CorruptWeights, UnknownStyle
 MANIFEST = "manifest.json"
 TRUNK = "trunk.safetensors"
 
+#: The photograph that the thumbnails show in each style.
+SAMPLE = "sample.jpeg"
+
 #: What ids of styles look like: they are names of files and parts of addresses.
-STYLE_ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
+STYLE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,7 @@ class Style:
         keeps_color: whether it keeps the photograph's colours.
         training: settings of its training by name.
         losses: measured after the training, by name.
+        weights_sha256: of the file of its weights.
     """
 
     id: str
@@ -38,6 +42,7 @@ class Style:
     keeps_color: bool = False
     training: Mapping[str, Any]
     losses: Mapping[str, float]
+    weights_sha256: str = ""
 
 
 class Gallery:
@@ -55,6 +60,10 @@ class Gallery:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CorruptWeights(f"the gallery's {MANIFEST} cannot be read: {error}") from None
 
+    def all(self) -> list[Style]:
+        """Every style, in the gallery's own order."""
+        return list(self.styles.values())
+
     def __getitem__(self, style_id: str) -> Style:
         """Raises UnknownStyle when there is none of this id."""
         if style_id not in self.styles:
@@ -63,21 +72,38 @@ class Gallery:
 
     @property
     def trunk_file(self) -> Path:
-        """The weights of the network that all styles share."""
+        """The weights of the network that styles without one of their own share; there may be none."""
         return self.folder / TRUNK
 
-    def style_file(self, style_id: str) -> Path:
-        """The style vector.
+    def weights(self, style_id: str) -> bytes:
+        """The style's weights, as safetensors: its vector, and its network unless that is the shared trunk.
 
         Raises:
             UnknownStyle: there is none of this id.
+            CorruptWeights: its file cannot be read.
         """
-        return self.folder / f"{self[style_id].id}.safetensors"
+        return _read(self.folder / f"{self[style_id].id}.safetensors")
 
     def thumbnail(self, style_id: str) -> bytes:
         """A small JPEG: our own sample photograph in this style.
 
         Raises:
             UnknownStyle: there is none of this id.
+            CorruptWeights: its file cannot be read.
         """
-        return (self.folder / f"{self[style_id].id}.jpg").read_bytes()
+        return _read(self.folder / f"{self[style_id].id}.jpg")
+
+    def sample(self) -> bytes:
+        """The photograph that the thumbnails show, as JPEG.
+
+        Raises:
+            CorruptWeights: its file cannot be read.
+        """
+        return _read(self.folder / SAMPLE)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CorruptWeights(f"{file.name} cannot be read: {error.strerror}") from None

@@ -50,17 +50,19 @@ def gram_matrix(features: Tensor) -> Tensor:
     return gram
 
 
-def style_loss(gram: Tensor, target: Tensor) -> Tensor:
+def style_loss(gram: Tensor, target: Tensor, scale: Tensor | None = None) -> Tensor:
     """Relative squared distance of Gram matrices, ``||G - T||_F^2 / ||T||_F^2``.
 
     Args:
         gram, target: (N, C, C) or (C, C).
+        scale: in the target's place below the fraction.
 
     Returns:
         A scalar, the mean over the batch.  Gatys et al. 2016, eq. 4, normalised by the target's energy.
     """
     error = (gram - target).pow(2).sum((-2, -1))
-    return (error / target.pow(2).sum((-2, -1)).clamp_min(EPSILON)).mean()
+    scale = target if scale is None else scale
+    return (error / scale.pow(2).sum((-2, -1)).clamp_min(EPSILON)).mean()
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:

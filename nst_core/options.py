@@ -181,11 +181,66 @@ class FastOptions:
         return _from_mapping(cls, values)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StyleTrainingOptions:
+    """Options of the training of fast styles.
+
+    Raises:
+        InvalidOptions: a value is out of its bounds or of the wrong type.
+    """
+
+    steps: int = _option(20_000, "Updates in all; the learning rate falls over them.", minimum=1, maximum=10_000_000)
+    minutes: float | None = _option(
+        None, "End after this time, if that is sooner; the learning rate falls in time.", minimum=1e-6, maximum=100_000
+    )
+    batch: int = _option(1, "Photographs per step; the number of updates matters more.", minimum=1, maximum=64)
+    crop: int = _option(224, "Side of the photographs' crops in pixels.", minimum=64, maximum=1024)
+    style_size: int = _option(
+        512, "Long side to which the painting is scaled: larger means larger strokes.", minimum=SMALLEST_SIDE,
+        maximum=4096,
+    )  # fmt: skip
+    content_weight: float = _option(0.15, "Weight of the content loss.", minimum=0, maximum=1e6)
+    style_weight: float = _option(1.0, "Weight of the style loss.", minimum=0, maximum=1e6)
+    tv_weight: float = _option(0.3, "Weight of total variation: larger is smoother.", minimum=0, maximum=1e6)
+    # The output is linear, as a sigmoid stops learning where it saturates.
+    range_weight: float = _option(10.0, "Weight of colours beyond black and white.", minimum=0, maximum=1e6)
+    learning_rate: float = _option(
+        1e-3, "Of the trunk, falling to zero along a cosine.", minimum=1e-6, maximum=1
+    )  # fmt: skip
+    style_speed: float = _option(
+        4.0, "Learning rate of the style vectors in multiples of the trunk's: each learns in its turn only.",
+        minimum=0.01, maximum=100,
+    )  # fmt: skip
+    content_layers: tuple[str, ...] = _option(("relu4_2",), "Layers that keep the content, convB_I or reluB_I.")
+    style_layers: tuple[str, ...] = _option(
+        ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), "Layers whose Gram matrices make the style."
+    )
+    freeze_trunk: bool = _option(
+        False, "Train the style vectors alone: quick, for new styles of a trained trunk."
+    )  # fmt: skip
+    seed: int = _option(0, "Seed of crops, order and initial weights.", minimum=0, maximum=2**32 - 1)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """From names and values, as they come out of JSON.
+
+        Raises:
+            InvalidOptions: as the class, and for an unknown name.
+        """
+        return _from_mapping(cls, values)
+
+
 #: The iterative engine's options by name, as dataclass fields with ``metadata`` of description, minimum and maximum.
 OPTIONS = {f.name: f for f in fields(GatysOptions)}
 
 #: The fast engine's.
 FAST_OPTIONS = {f.name: f for f in fields(FastOptions)}
+
+#: Those of the training of fast styles.
+STYLE_TRAINING_OPTIONS = {f.name: f for f in fields(StyleTrainingOptions)}
 
 
 def _check(options: Any) -> None:

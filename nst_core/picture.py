@@ -43,7 +43,12 @@ class PictureLimits:
 
 
 def decode(data: bytes, limits: PictureLimits | None = None) -> Image.Image:
-    """A file's picture in RGB, upright, in sRGB.
+    """A file's picture in RGB, upright, in sRGB, as :func:`decode_with_alpha` says."""
+    return decode_with_alpha(data, limits)[0]
+
+
+def decode_with_alpha(data: bytes, limits: PictureLimits | None = None) -> tuple[Image.Image, Image.Image | None]:
+    """A file's picture in RGB, upright, in sRGB, and how opaque it is (``L``); None for one that is so everywhere.
 
     EXIF orientation is applied, an ICC profile is converted from, transparency is laid on white, CMYK, palette, grey
     and 16-bit images are converted.  The header is checked against the limits before any pixel is decoded.
@@ -83,7 +88,8 @@ def decode(data: bytes, limits: PictureLimits | None = None) -> Image.Image:
                 if image.format != "MPO" and getattr(image, "is_animated", False):
                     raise InvalidImage("the image is animated or has several pages; send a single picture")
                 image.load()
-                return _as_srgb(ImageOps.exif_transpose(image))
+                upright = ImageOps.exif_transpose(image)
+                return _as_srgb(upright), _alpha(upright)
         except InvalidImage:
             raise
         except Exception:  # a decoder meets a damaged file with any exception
@@ -109,6 +115,22 @@ def _as_srgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def _alpha(image: Image.Image) -> Image.Image | None:
+    if not image.has_transparency_data:
+        return None
+    alpha = image.convert("RGBA").getchannel("A")
+    return alpha if alpha.getextrema() != (255, 255) else None
+
+
+def with_alpha(picture: Image.Image, alpha: Image.Image | None) -> Image.Image:
+    """An RGB picture as opaque as the image that it was made of: RGBA, with ``alpha`` scaled to its size."""
+    if alpha is None:
+        return picture
+    transparent = picture.copy()
+    transparent.putalpha(alpha.resize(picture.size, Image.Resampling.LANCZOS))
+    return transparent
+
+
 def _as_8_bit(image: Image.Image) -> Image.Image:
     """16-bit and floating-point grey as 8-bit grey; Pillow's own conversion clips at 255 instead of scaling."""
     low, high = image.getextrema()
@@ -121,10 +143,12 @@ def _as_8_bit(image: Image.Image) -> Image.Image:
 
 
 def encode(image: Image.Image, output_format: OutputFormat = "png", *, quality: int = DEFAULT_QUALITY) -> bytes:
-    """An RGB picture as a file; ``quality`` (1 to 100) for JPEG and WebP."""
+    """An RGB or RGBA picture as a file; ``quality`` (1 to 100) for JPEG and WebP.  JPEG knows no transparency."""
     file = io.BytesIO()
     options: dict[str, object] = {"quality": quality} if output_format in LOSSY_FORMATS else {}
     if output_format == "tiff":
         options["compression"] = "tiff_deflate"
+    if output_format == "jpeg":
+        image = image.convert("RGB")
     image.save(file, output_format.upper(), **options)
     return file.getvalue()

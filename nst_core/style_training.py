@@ -7,66 +7,37 @@ CSE599, 2019) are trained towards the painting in the colours of the photograph 
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from nst_core.color import match_color
-from nst_core.dataset import ImageFolder, find_images
+from nst_core.dataset import TrainingImages
 from nst_core.device import autocast, choose_precision
 from nst_core.encoders import Encoder
 from nst_core.errors import TrainingFailed
-from nst_core.fast_models import read_style
+from nst_core.fast_models import TrainedStyle, load_trunk, read_style
 from nst_core.files import load_checkpoint, replaced, save_checkpoint
-from nst_core.gallery import MANIFEST, TRUNK, Style
+from nst_core.gallery import MANIFEST, SAMPLE, TRUNK, Gallery, Style
 from nst_core.image import to_picture, to_tensor
 from nst_core.losses import content_loss, gram_matrix, range_penalty, style_loss, total_variation
-from nst_core.options import output_size, style_long_side
+from nst_core.options import StyleTrainingOptions, output_size, style_long_side
 from nst_core.transformer import TransformerNetwork
 
 #: Long side of the thumbnails, in pixels.
 THUMBNAIL = 256
 
-
-@dataclass(frozen=True, kw_only=True)
-class StyleTrainingOptions:
-    """How fast styles are trained.
-
-    Attributes:
-        steps: updates in all; the learning rate falls along one cosine over them.
-        minutes: when given, the training ends after this time, whatever the steps.
-        batch: photographs per step.  The number of updates matters more than the batch.
-        crop: side of the photographs' crops, in pixels.
-        style_size: long side to which the paintings are scaled: larger means larger strokes.
-        content_weight, style_weight, tv_weight: of the losses, which are those of the iterative engine.
-        range_weight: of the distance to [0, 1]; the output is linear, as a sigmoid stops learning where it saturates.
-        content_layers, style_layers: of the encoder.
-        trunk: whether the trunk learns too, or the style vectors alone.
-        seed: of crops, order and initial weights.
-    """
-
-    steps: int = 20_000
-    minutes: float | None = None
-    batch: int = 1
-    crop: int = 256
-    style_size: int = 512
-    learning_rate: float = 1e-3
-    content_weight: float = 0.15
-    style_weight: float = 1.0
-    tv_weight: float = 0.05
-    range_weight: float = 10.0
-    content_layers: tuple[str, ...] = ("relu4_2",)
-    style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-    trunk: bool = True
-    seed: int = 0
+#: How large or small the crops show the photographs.  Those of data sets are small, and what is painted later is not:
+#: enlarged crops teach the network what to do with large plain areas.
+SCALES = (0.5, 1.6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +73,7 @@ class StyleTraining:
 
     Args:
         encoder: the loss network.
-        photographs: folder of images.
+        photographs: image files, or RGB pictures.
         paintings: by the ids of their styles.
         device: where to train.
 
@@ -113,7 +84,7 @@ class StyleTraining:
     def __init__(
         self,
         encoder: Encoder,
-        photographs: Path,
+        photographs: Iterable[Path | Image.Image],
         paintings: Mapping[str, Painting],
         options: StyleTrainingOptions,
         device: torch.device,
@@ -121,20 +92,15 @@ class StyleTraining:
         self.options, self.device = options, device
         self.precision = choose_precision("auto", device)
         self.encoder = encoder.to(device).eval().requires_grad_(False)
-        self.photographs = ImageFolder(find_images(photographs), options.crop, scales=(0.4, 1.0))
+        self.photographs = TrainingImages(photographs, options.crop, scales=SCALES)
         self.paintings = {name: self._painting(painting) for name, painting in paintings.items()}
         self.keep_color = {name for name, painting in paintings.items() if painting.keep_color}
         with torch.no_grad():
             self.targets = {name: self._style_targets(image) for name, image in self.paintings.items()}
         torch.manual_seed(options.seed)
         self.generator = torch.Generator().manual_seed(options.seed)
-        self.network = TransformerNetwork().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network.requires_grad_(options.trunk)
-        # A parameter each, so that the optimiser leaves the styles alone whose turn it is not; sorted, because the
-        # optimiser's state knows them by their places.
-        self.styles = {name: nn.Parameter(self.network.neutral_style().to(device)) for name in sorted(paintings)}
-        parameters = [*self.styles.values(), *(self.network.parameters() if options.trunk else ())]
-        self.optimizer = torch.optim.Adam(parameters, lr=options.learning_rate)
+        network = TransformerNetwork()
+        self._use(network, dict.fromkeys(paintings, network.neutral_style()))
         self.step = 0
         self.seconds = 0.0
 
@@ -148,20 +114,56 @@ class StyleTraining:
             features = self.encoder(image, self.options.style_layers)
         return {layer: gram_matrix(features[layer]) for layer in self.options.style_layers}
 
-    def initialize(self, folder: Path) -> None:
-        """Starts from the trunk in a folder, and from those of its styles that this training has too.
+    def _use(self, network: TransformerNetwork, styles: Mapping[str, Tensor]) -> None:
+        """Begins anew from these weights."""
+        learns = not self.options.freeze_trunk
+        # A frozen trunk runs as it does outside of trainings.
+        memory_format = torch.contiguous_format if learns else torch.channels_last
+        self.network = network.train(learns).requires_grad_(learns)
+        self.network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
+        # A parameter each, so that the optimiser leaves the styles alone whose turn it is not; sorted, because the
+        # optimiser's state knows them by their places.
+        self.styles = {name: nn.Parameter(styles[name].clone().to(self.device)) for name in sorted(styles)}
+        self.optimizer = torch.optim.Adam([{"params": list(self.styles.values()), "speed": self.options.style_speed}])
+        if learns:
+            self.optimizer.add_param_group({"params": list(self.network.parameters()), "speed": 1.0})
+
+    def initialize(self, gallery: Gallery) -> None:
+        """Starts from what a gallery has learned; comes before the first step.
+
+        With a trunk, from that and from its styles: each from its own, a new one from the mean of all.  A gallery whose
+        styles have networks of their own can start one style: from its own, or from the one that comes closest to it.
 
         Raises:
             CorruptWeights: a file cannot be read or belongs to another network.
-            TrainingFailed: the trunk's widths are not those of this training.
+            TrainingFailed: the gallery is not of that kind.
         """
-        trained = TransformerNetwork.from_file(folder / TRUNK)
-        if trained.channels != self.network.channels:
-            raise TrainingFailed(f"the trunk in {folder} has other widths")
-        self.network.load_state_dict(trained.state_dict())
-        for name, style in self.styles.items():
-            if (path := folder / f"{name}.safetensors").exists():
-                style.data.copy_(read_style(path, self.network))
+        known = {style.id: read_style(gallery, style.id) for style in gallery.styles.values()}
+        shared = {name: style.vector for name, style in known.items() if style.network is None}
+        if gallery.trunk_file.exists():
+            trunk = load_trunk(gallery)
+            mean = torch.stack(list(shared.values())).mean(0) if shared else trunk.neutral_style()
+            self._use(trunk, {name: shared.get(name, mean) for name in self.styles})
+        elif len(self.styles) == 1 and known and not self.options.freeze_trunk:
+            (name,) = self.styles
+            start = known.get(name) or self._closest(known.values(), name)
+            assert start.network is not None  # there is no trunk
+            self._use(start.network, {name: start.vector})
+        else:
+            raise TrainingFailed(
+                f"{gallery.folder} has no trunk from which several styles, or one without it, can start"
+            )
+
+    @torch.no_grad()
+    def _closest(self, candidates: Iterable[TrainedStyle], name: str) -> TrainedStyle:
+        """The style that paints one crop of a photograph with the smallest loss."""
+        image = self.photographs.draw(1, torch.Generator().manual_seed(self.options.seed)).to(self.device)
+
+        def loss(candidate: TrainedStyle) -> float:
+            self._use(cast(TransformerNetwork, candidate.network), {name: candidate.vector})
+            return float(self.losses(image, name)["total"])
+
+        return min(candidates, key=loss)
 
     def losses(self, images: Tensor, style: str) -> dict[str, Tensor]:
         """Scalars ``total``, ``content``, ``style`` and ``tv`` of painting (N, 3, H, W) photographs."""
@@ -172,13 +174,15 @@ class StyleTraining:
             features = self.encoder(painted, layers)
             with torch.no_grad():
                 kept = self.encoder(images, options.content_layers)
-        targets = self.targets[style]
+        own = targets = self.targets[style]
         if style in self.keep_color:
             with torch.no_grad():
                 recolored = [match_color(self.paintings[style], image) for image in torch.split(images, 1)]
                 targets = self._style_targets(torch.cat(recolored))
         content = torch.stack([content_loss(features[k], kept[k]) for k in options.content_layers]).mean()
-        style_terms = [style_loss(gram_matrix(features[k]), targets[k]) for k in options.style_layers]
+        # Relative to the painting in its own colours: a photograph of few colours leaves almost no energy in the other
+        # target, and the loss of that one step would drown all others.
+        style_terms = [style_loss(gram_matrix(features[k]), targets[k], own[k]) for k in options.style_layers]
         terms = {
             "content": content,
             "style": torch.stack(style_terms).mean(),
@@ -208,7 +212,8 @@ class StyleTraining:
             began = perf_counter()
             style = self._style_of_turn()
             for group in self.optimizer.param_groups:
-                group["lr"] = self.options.learning_rate * (1 + math.cos(math.pi * self.fraction)) / 2
+                cosine = (1 + math.cos(math.pi * self.fraction)) / 2
+                group["lr"] = self.options.learning_rate * group["speed"] * cosine
             images = self.photographs.draw(self.options.batch, self.generator).to(self.device)
             self.optimizer.zero_grad(set_to_none=True)
             losses = self.losses(images, style)
@@ -229,27 +234,53 @@ class StyleTraining:
         return names[int(order[turn])]
 
     @torch.no_grad()
-    def preview(self, picture: Image.Image, style: str) -> Tensor:
-        """A picture painted with the network as it is now, (1, 3, H, W) in [0, 1]."""
+    def painted(self, picture: Image.Image, style: str) -> Image.Image:
+        """A picture painted with the network as it is now."""
         painted: Tensor = self.network(to_tensor(picture).to(self.device), self.styles[style])
-        return painted.clamp(0, 1)
+        return to_picture(painted.clamp(0, 1))
 
     def save_gallery(self, folder: Path, sample: Image.Image) -> None:
-        """The trunk and the styles, in fp16, with a manifest and thumbnails of a sample: a folder for ``Gallery``."""
-        trunk = {k: v.detach().half().contiguous().cpu() for k, v in self.network.state_dict().items()}
-        _save(trunk, folder / TRUNK)
-        training = {"encoder": self.encoder.name, "step": self.step, "styles_at_once": len(self.styles)}
-        training |= asdict(self.options)
+        """The styles, with a manifest and thumbnails of a sample: a folder for ``Gallery``.
+
+        Styles that were trained together share a trunk; one that was trained alone has its network with it.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if len(self.styles) > 1 or self.options.freeze_trunk:
+            _write(save(self._network_weights()), folder / TRUNK)
+        sample.save(folder / SAMPLE, quality=90)
         entries = []
-        for name, style in self.styles.items():
-            _save({"style": style.detach().half().cpu()}, folder / f"{name}.safetensors")
-            thumbnail = to_picture(self.preview(sample, name))
-            thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
-            thumbnail.save(folder / f"{name}.jpg", quality=85)
-            losses = {key: round(value, 4) for key, value in self.measure(sample, name).items()}
-            entry = Style(id=name, title=name, keeps_color=name in self.keep_color, training=training, losses=losses)
-            entries.append(asdict(entry))
+        for name in self.styles:
+            style, weights, painted = self.trained(name, sample)
+            _write(weights, folder / f"{name}.safetensors")
+            thumbnail(painted).save(folder / f"{name}.jpg", quality=85)
+            entries.append(asdict(style))
         (folder / MANIFEST).write_text(json.dumps({"styles": entries}, indent=1) + "\n")
+
+    def trained(self, name: str, sample: Image.Image) -> tuple[Style, bytes, Image.Image]:
+        """A style as it is now: what a gallery tells of it, its weights in fp16, and a sample painted in it."""
+        tensors = {"style": self.styles[name].detach().half().cpu()}
+        if len(self.styles) == 1 and not self.options.freeze_trunk:
+            tensors |= self._network_weights()
+        weights = save(tensors)
+        training = {
+            "encoder": self.encoder.name,
+            "step": self.step,
+            "styles_at_once": len(self.styles),
+            "photographs": len(self.photographs),
+            **asdict(self.options),
+        }
+        style = Style(
+            id=name,
+            title=name,
+            keeps_color=name in self.keep_color,
+            training=training,
+            losses={key: round(value, 4) for key, value in self.measure(sample, name).items()},
+            weights_sha256=sha256(weights).hexdigest(),
+        )
+        return style, weights, self.painted(sample, name)
+
+    def _network_weights(self) -> dict[str, Tensor]:
+        return {k: v.detach().half().contiguous().cpu() for k, v in self.network.state_dict().items()}
 
     @torch.no_grad()
     def measure(self, picture: Image.Image, style: str) -> dict[str, float]:
@@ -257,16 +288,16 @@ class StyleTraining:
         losses = self.losses(to_tensor(picture).to(self.device), style)
         return {name: float(losses[name]) for name in ("content", "style")}
 
-    def save_checkpoint(self, path: Path) -> None:
-        """Everything that a later :meth:`resume` needs, replaced atomically."""
-        save_checkpoint(self._state(), path)
+    def save_checkpoint(self, file: Path | BinaryIO) -> None:
+        """Everything that a later :meth:`resume` needs; a path is replaced atomically."""
+        save_checkpoint(self._state(), file)
 
     def _state(self) -> dict[str, Any]:
         return {
             "options": asdict(self.options),
             "made_of": self._made_of(),
             "styles": {name: value.detach() for name, value in self.styles.items()},
-            "network": self.network.state_dict(),
+            "network": {} if self.options.freeze_trunk else self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "step": self.step,
@@ -274,27 +305,45 @@ class StyleTraining:
         }
 
     def _made_of(self) -> dict[str, str]:
-        """The loss network, and every painting by its digest."""
-        paintings = {name: sha256(image.cpu().numpy().tobytes()).hexdigest() for name, image in self.paintings.items()}
-        return {"encoder": self.encoder.name, **paintings}
+        """The loss network, every painting by its digest, and a frozen trunk by its own."""
+        paintings = {name: _digest(image) for name, image in self.paintings.items()}
+        trunk = {"": _digest(*self.network.parameters())} if self.options.freeze_trunk else {}
+        return {"encoder": self.encoder.name, **paintings, **trunk}
 
-    def resume(self, path: Path) -> None:
+    def resume(self, file: Path | BinaryIO) -> None:
         """Goes on from a checkpoint of the same options and styles.
+
+        With a frozen trunk, :meth:`initialize` comes first.
 
         Raises:
             TrainingFailed: it cannot be read or belongs to another training.
         """
-        state = load_checkpoint(path, self.device)
+        state = load_checkpoint(file, self.device)
         if state["options"] != asdict(self.options) or state["made_of"] != self._made_of():
-            raise TrainingFailed(f"the checkpoint {path.name} belongs to a training with other options or paintings")
+            raise TrainingFailed("the checkpoint belongs to a training with other options, paintings or trunk")
         for name, style in self.styles.items():
             style.data.copy_(state["styles"][name])
-        self.network.load_state_dict(state["network"])
+        if not self.options.freeze_trunk:
+            self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())
         self.step, self.seconds = state["step"], state["seconds"]
 
 
-def _save(tensors: dict[str, Tensor], path: Path) -> None:
+def _digest(*tensors: Tensor) -> str:
+    maker = sha256()
+    for tensor in tensors:
+        maker.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return maker.hexdigest()
+
+
+def thumbnail(picture: Image.Image) -> Image.Image:
+    """A thumbnail of a picture."""
+    copy = picture.copy()
+    copy.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    return copy
+
+
+def _write(data: bytes, path: Path) -> None:
     with replaced(path) as partial:
-        save_file(tensors, partial)
+        partial.write_bytes(data)

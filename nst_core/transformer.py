@@ -2,12 +2,12 @@
 
 Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", with conditional
 instance normalisation (Dumoulin, Shlens & Kudlur 2017, "A Learned Representation for Artistic Style"): the
-convolutions, the *trunk*, are shared by all styles, and a style is one scale and one shift per channel.  Departures
+convolutions, the *trunk*, may be shared by many styles, and a style is one scale and one shift per channel.  Departures
 from Johnson et al.: resize-convolutions instead of transposed ones (no checkerboards), reflection padding everywhere
 (no borders), a narrower network with a smaller last kernel, and a linear output.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -108,7 +108,9 @@ class TransformerNetwork(nn.Module):
         """From [0, 1] to [-1, 1], and to sides that are multiples of STRIDE."""
         height, width = image.shape[2:]
         x = F.pad(image * 2 - 1, (0, -width % STRIDE, 0, -height % STRIDE), mode="reflect")
-        return x.contiguous(memory_format=torch.channels_last)
+        # The kernels of the forward pass are fastest with the channels last; on CPU those of the weights' gradients are
+        # slowest, and a training step takes a tenth longer.
+        return x if self.training else x.contiguous(memory_format=torch.channels_last)
 
     def transform(self, x: Tensor, parts: Sequence[Tensor]) -> Tensor:
         """The residual blocks, (N, C, H / 4, W / 4) to the same."""
@@ -123,20 +125,28 @@ class TransformerNetwork(nn.Module):
         return painted
 
     @classmethod
-    def from_file(cls, path: Path) -> "TransformerNetwork":
-        """From safetensors written by the training (any precision).
+    def from_state(cls, state: Mapping[str, Tensor], name: str) -> "TransformerNetwork":
+        """From weights as the training writes them, of any precision; ``name`` is that of their file.
 
         Raises:
-            CorruptWeights: the file cannot be read or belongs to another network.
+            CorruptWeights: they belong to another network.
         """
-        state = read_safetensors(path)
         try:
             full, half, quarter = (state[f"down.{k}.weight"].shape[0] for k in range(3))
-            network = cls((full, half, quarter), sum(name.startswith("blocks.") for name in state) // 2)
-            network.load_state_dict({name: value.float() for name, value in state.items()})
+            network = cls((full, half, quarter), sum(key.startswith("blocks.") for key in state) // 2)
+            network.load_state_dict({key: value.float() for key, value in state.items()})
         except (KeyError, RuntimeError) as error:
-            raise CorruptWeights(f"{path.name} does not hold a transformer network: {error}") from None
+            raise CorruptWeights(f"{name} does not hold a transformer network: {error}") from None
         return network
+
+    @classmethod
+    def from_file(cls, path: Path) -> "TransformerNetwork":
+        """As :meth:`from_state`, from safetensors.
+
+        Raises:
+            CorruptWeights: as :meth:`from_state`, or the file cannot be read.
+        """
+        return cls.from_state(read_safetensors(path), path.name)
 
 
 def _convolution(channels: int, width: int, kernel: int, stride: int = 1) -> nn.Conv2d:

@@ -62,6 +62,7 @@ def styles_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
             style = trunk.neutral_style() + 0.3 * torch.randn(2, trunk.style_size)
             save_file({"style": style.half()}, folder / f"{style_id}.safetensors")
             Image.new("RGB", (64, 48), "teal").save(folder / f"{style_id}.jpg")
+        Image.effect_noise((64, 48), 60).convert("RGB").save(folder / "sample.jpeg")
     entries = [
         {
             "id": style_id,

@@ -26,7 +26,7 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 OTHER_VARIABLES = {"NST_HOST", "NST_PORT", "NST_DATA_DIR", "NST_REDIS_SERVER", "NST_URL"}
 
 #: Errors that no client is ever told.
-INNER_CODES = {"lease_lost", "training_failed"}
+INNER_CODES = {"lease_lost"}
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -42,6 +42,9 @@ def rows(text: str) -> dict[str, list[str]]:
 
 SETTING_ROWS = rows(OPERATIONS)
 API_ROWS = rows(API)
+
+#: Where the fields of a body stand: two bodies may have one of the same name.
+BODY_SECTIONS = {"POST /jobs": "Send a job", "POST /styles": "Add a style"}
 
 
 def documented(value: Any) -> set[str]:
@@ -138,8 +141,9 @@ OPTION_DEFAULTS = {
 def test_body_fields_are_documented_with_their_bounds_and_defaults(
     call: str, name: str, schema: dict[str, Any]
 ) -> None:
-    assert name in API_ROWS, f"docs/api.md has no row for {name} of {call}"
-    _, kind, default, *_ = API_ROWS[name]
+    fields = rows(API.partition(f"## {BODY_SECTIONS[call]}\n")[2].partition("\n## ")[0])
+    assert name in fields, f"docs/api.md has no row for {name} of {call}"
+    _, kind, default, *_ = fields[name]
     bounded = schema.get("items", schema)
     for bound in ("minimum", "maximum"):
         if bound in bounded:
@@ -147,7 +151,7 @@ def test_body_fields_are_documented_with_their_bounds_and_defaults(
     assert {f"`{value}`" for value in bounded.get("enum", ())} <= set(re.findall(r"`[^`]+`", kind))
     if "default" in schema:
         assert default in documented(schema["default"])
-    elif name in OPTION_DEFAULTS:
+    elif name in OPTION_DEFAULTS and call == "POST /jobs":
         assert default in documented(OPTION_DEFAULTS[name])
 
 

@@ -42,6 +42,15 @@ class Painter(ABC):
     #: The encoder that takes part, if one does.
     encoder: str | None = None
 
+    #: How opaque the result shall be, of any size (``L``); None: everywhere.
+    alpha: Image.Image | None = None
+
+    #: Seconds between two previews, where making the picture as it is now costs time; 0: with every report.
+    preview_seconds = 0.0
+
+    #: Share of the work that an earlier painter of the same job has done; known when all is loaded.
+    done = 0.0
+
     @property
     @abstractmethod
     def missing(self) -> str | None:
@@ -58,6 +67,13 @@ class Painter(ABC):
     @abstractmethod
     def paint(self) -> Iterator[Stage]:
         """The picture on its way; there is at least one stage."""
+
+    def checkpoint(self) -> bytes | None:
+        """What a later painter of the same job needs to go on from here, between two stages; None if it cannot."""
+        return None
+
+    def conclude(self) -> None:  # noqa: B027 - most have nothing to keep
+        """Keep what was made besides the picture, after the last stage; may be called again for the same job."""
 
 
 class GatysPainter(Painter):

@@ -4,6 +4,7 @@ import logging
 import uuid
 from functools import cached_property
 from hashlib import sha256
+from math import inf
 from time import monotonic, sleep
 from typing import Any
 
@@ -12,18 +13,21 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from PIL import Image
 
 from jobs.contract import Job, JobError, Metrics, Output, Progress, Status
-from jobs.errors import ExpiredJob, JobsError, LeaseLost, StoreUnavailable, UnknownJob
+from jobs.errors import ExpiredJob, JobsError, LeaseLost, StoreUnavailable, StyleExists, UnknownJob
+from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
+from jobs.styles import StyleStore
 from nst_core.device import choose_device
 from nst_core.errors import NSTError
 from nst_core.fast_models import FastModels
-from nst_core.gallery import Gallery
-from nst_core.options import DEFAULT_QUALITY, MEDIA_TYPES, FastOptions, OutputFormat
-from nst_core.picture import PictureLimits, decode, encode
+from nst_core.options import DEFAULT_QUALITY, MEDIA_TYPES, FastOptions, OutputFormat, StyleTrainingOptions
+from nst_core.picture import PictureLimits, decode, decode_with_alpha, encode, with_alpha
 from nst_core.pretrained import EncoderCache
+from nst_core.style_training import Painting
 from worker.heartbeat import Heartbeat
 from worker.painters import FastPainter, GatysPainter, Painter, Stage
 from worker.settings import WorkerSettings
+from worker.style_trainer import NewStyle, StyleTrainer
 
 logger = logging.getLogger(__name__)
 
@@ -53,13 +57,20 @@ class Runner:
         return EncoderCache(self.device, self.settings.weights_dir, download=self.settings.allow_download)
 
     @cached_property
+    def styles(self) -> StyleStore:
+        """The styles that users added."""
+        return StyleStore.connect(self.settings.redis_url)
+
+    @cached_property
     def models(self) -> FastModels:
         """The fast styles on this worker's device.
 
         Raises:
             CorruptWeights: the gallery cannot be read; every fast job says so.
         """
-        return FastModels(Gallery(self.settings.styles_dir), self.device, self.settings.model_cache_mb * 10**6)
+        return FastModels(
+            ServiceGallery(self.settings.styles_dir, self.styles), self.device, self.settings.model_cache_mb * 10**6
+        )
 
     def warm_up(self) -> None:
         """Loads what the settings name; what cannot be had is told and left to its jobs."""
@@ -69,8 +80,8 @@ class Runner:
             except NSTError as error:
                 logger.warning("the encoder %s is not loaded: %s", name, error)
         try:
-            if self.settings.warm_styles and self.models.gallery.styles:
-                self.models.trunk()
+            if self.settings.warm_styles:
+                self.models.warm_up()
         except NSTError as error:
             logger.warning("the fast styles are not loaded: %s", error)
 
@@ -121,7 +132,7 @@ class Runner:
             return self._paint(job, token, heartbeat)
         except Canceled:
             return {"status": Status.CANCELED}
-        except NSTError as error:
+        except (NSTError, StyleExists) as error:
             return _failure(error.code, str(error))
         except SoftTimeLimitExceeded:
             limit = self.settings.soft_time_limit_seconds
@@ -146,19 +157,24 @@ class Runner:
         self.store.update(job.id, token, progress=Progress(total_steps=painter.total_steps, message="painting"))
         loaded = monotonic()
         last: Stage | None = None
-        reported = -self.settings.report_seconds
+        report, preview, checkpoint = (
+            _Clock(seconds)
+            for seconds in (self.settings.report_seconds, painter.preview_seconds, self.settings.checkpoint_seconds)
+        )
+        checkpoint.strikes()  # there is nothing to keep yet
         _check(heartbeat)
         for last in painter.paint():
             _check(heartbeat)
-            elapsed = monotonic() - loaded
             # The end of the job tells of the last stage.
-            if last.fraction < 1 and elapsed - reported >= self.settings.report_seconds:
-                self._report(job.id, token, painter, last, elapsed)
-                reported = elapsed
+            if last.fraction < 1 and report.strikes():
+                self._report(job.id, token, painter, last, monotonic() - loaded, with_preview=preview.strikes())
+            if last.fraction < 1 and checkpoint.strikes():
+                self._save_checkpoint(job.id, token, painter)
         assert last is not None  # there is at least one stage
+        painter.conclude()
         params, picture = job.input.params, last.picture()
         output_format: OutputFormat = params["output_format"]
-        result = encode(picture, output_format, quality=params["quality"] or DEFAULT_QUALITY)
+        result = encode(with_alpha(picture, painter.alpha), output_format, quality=params["quality"] or DEFAULT_QUALITY)
         return {
             "status": Status.SUCCEEDED,
             "output": Output(
@@ -181,29 +197,70 @@ class Runner:
         }
 
     def _painter(self, job: Job) -> Painter:
-        options, content = job.options, self._image(job, "content")
+        options, params = job.options, job.input.params
+        if isinstance(options, StyleTrainingOptions):
+            return self._trainer(job, options)
+        content, alpha = decode_with_alpha(self.store.image(job.id, "content"), self._limits)
+        painter: Painter
         if isinstance(options, FastOptions):
-            return FastPainter(content, job.input.params["style_id"], options, self.models)
-        initial = self._image(job, "init") if options.init == "image" else None
-        return GatysPainter(content, self._image(job, "style.0"), initial, options, self.encoders)
+            painter = FastPainter(content, params["style_id"], options, self.models)
+        else:
+            initial = self._image(job, "init") if options.init == "image" else None
+            painter = GatysPainter(content, self._image(job, "style.0"), initial, options, self.encoders)
+        painter.alpha = alpha
+        return painter
+
+    def _trainer(self, job: Job, options: StyleTrainingOptions) -> StyleTrainer:
+        params, sent = job.input.params, len(job.input.photograph_sha256)
+        new = NewStyle(
+            id=params["style_id"],
+            **{name: params[name] for name in ("title", "artist", "year", "licence")},
+            painting=Painting(picture=self._image(job, "style.0"), keep_color=params["keep_color"]),
+            photographs=[self._image(job, f"photograph.{k}") for k in range(sent)],
+        )
+        return StyleTrainer(
+            new,
+            options,
+            self.encoders,
+            self.models,
+            images=self.settings.training_images,
+            checkpoint=self.store.checkpoint(job.id),
+            added=self.styles,
+            job_id=job.id,
+        )
 
     def _image(self, job: Job, name: str) -> Image.Image:
-        limits = PictureLimits(max_pixels=self.settings.max_image_pixels, max_side=self.settings.max_image_side)
-        return decode(self.store.image(job.id, name), limits)
+        return decode(self.store.image(job.id, name), self._limits)
 
-    def _report(self, job_id: str, token: str, painter: Painter, stage: Stage, elapsed: float) -> None:
+    @property
+    def _limits(self) -> PictureLimits:
+        return PictureLimits(max_pixels=self.settings.max_image_pixels, max_side=self.settings.max_image_side)
+
+    def _report(
+        self, job_id: str, token: str, painter: Painter, stage: Stage, elapsed: float, *, with_preview: bool
+    ) -> None:
         progress = Progress(
             fraction=stage.fraction,
             step=stage.step,
             total_steps=painter.total_steps,
             message=stage.message,
             loss=stage.losses.get("total"),
-            eta_seconds=round(elapsed / stage.fraction * (1 - stage.fraction), 1),
+            eta_seconds=round(elapsed / (stage.fraction - painter.done) * (1 - stage.fraction), 1),
         )
         try:
-            self.store.update(job_id, token, progress=progress, preview=self._preview(stage.picture()))
+            preview = self._preview(stage.picture()) if with_preview else None
+            self.store.update(job_id, token, progress=progress, preview=preview)
         except StoreUnavailable:
             logger.warning("job %s: progress cannot be reported; painting goes on", job_id)
+
+    def _save_checkpoint(self, job_id: str, token: str, painter: Painter) -> None:
+        checkpoint = painter.checkpoint()
+        if checkpoint is None:
+            return
+        try:
+            self.store.save_checkpoint(job_id, token, checkpoint)
+        except StoreUnavailable:
+            logger.warning("job %s: its checkpoint cannot be kept; painting goes on", job_id)
 
     def _preview(self, picture: Image.Image) -> bytes:
         side = self.settings.preview_side
@@ -222,6 +279,21 @@ class Runner:
                 if monotonic() > deadline:
                     raise
                 sleep(1)
+
+
+class _Clock:
+    """Strikes every so many seconds, and at once when it is first asked."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._last = seconds, -inf
+
+    def strikes(self) -> bool:
+        """Whether it is time; if so, the next time is ``seconds`` from now."""
+        now = monotonic()
+        due = now - self._last >= self._seconds
+        if due:
+            self._last = now
+        return due
 
 
 def _check(heartbeat: Heartbeat) -> None:

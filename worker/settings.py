@@ -19,7 +19,7 @@ class WorkerSettings(Settings):
         "compact", description="Encoders loaded before the first job, separated by commas; empty: none."
     )
     warm_styles: bool = Field(
-        True, description="Whether the network of the gallery's styles is loaded before the first job."
+        True, description="Whether the gallery's styles are loaded before the first job, as many as there is room for."
     )
     model_cache_mb: int = Field(
         512, ge=1, description="Memory in MB for the networks of fast styles; those used least recently make room."
@@ -27,6 +27,9 @@ class WorkerSettings(Settings):
     preview_side: int = Field(384, ge=64, le=2048, description="Long side of the previews in pixels.")
     report_seconds: float = Field(
         0.5, gt=0, le=1, description="Seconds between two reports of progress, each with a preview."
+    )
+    checkpoint_seconds: float = Field(
+        10.0, gt=0, description="Seconds between two checkpoints of a training, from which another worker goes on."
     )
     reaper_seconds: float = Field(
         10.0, gt=0, description="Seconds between two searches for jobs whose worker has died; they are queued again."

@@ -4,13 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.acceptance import RETRY_AFTER
 from api.deps import JobId, StoreDep
 from api.entity import JPEG_RESPONSES, jpeg_response, matches
 from api.errors import Problem, problems
 from jobs.contract import Job, JobPage, Method, Status, now
-
-#: Seconds after which a client may ask again for a job that is not finished.
-RETRY_AFTER = "1"
 
 router = APIRouter(tags=["jobs"])
 

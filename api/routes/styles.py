@@ -8,7 +8,9 @@ from pydantic import BaseModel, Field
 
 from api.deps import GalleryDep
 from api.entity import JPEG_RESPONSES, jpeg_response
-from api.errors import problems
+from api.errors import Problem, problems
+from jobs.gallery import ServiceGallery
+from nst_core.errors import CorruptWeights
 from nst_core.gallery import Style
 
 router = APIRouter(tags=["styles"])
@@ -32,13 +34,16 @@ class GalleryStyle(BaseModel):
     keeps_color: bool = Field(description="Whether it keeps the photograph's colours.")
     training: dict[str, Any] = Field(description="How it was trained: settings by name.")
     losses: dict[str, float] = Field(description="Measured after the training, by name.")
+    weights_sha256: str = Field(description="Of the style's weights; empty when they were not recorded.")
+    removable: bool = Field(description="Whether a user added it, so that `DELETE` takes it away.")
     urls: StyleUrls
 
     @classmethod
-    def of(cls, style: Style) -> Self:
+    def of(cls, style: Style, gallery: ServiceGallery) -> Self:
         """A style of the gallery as clients see it."""
         base = f"styles/{style.id}"
-        return cls(**asdict(style), urls=StyleUrls(self=base, thumbnail=f"{base}/thumbnail"))
+        urls = StyleUrls(self=base, thumbnail=f"{base}/thumbnail")
+        return cls(**asdict(style), removable=gallery.removable(style.id), urls=urls)
 
 
 class GalleryStyles(BaseModel):
@@ -47,24 +52,35 @@ class GalleryStyles(BaseModel):
     items: list[GalleryStyle]
 
 
-@router.get("/styles", summary="List the styles of the gallery")
+@router.get("/styles", responses=problems(503), summary="List the styles of the gallery")
 def list_styles(gallery: GalleryDep) -> GalleryStyles:
     """The styles that were trained; a job in one of them takes a single forward pass."""
-    return GalleryStyles(items=[GalleryStyle.of(style) for style in gallery.styles.values()])
+    return GalleryStyles(items=[GalleryStyle.of(style, gallery) for style in gallery.all()])
 
 
-@router.get("/styles/{style_id}", responses=problems(404), summary="Read a style")
+@router.get("/styles/{style_id}", responses=problems(404, 503), summary="Read a style")
 def get_style(style_id: str, gallery: GalleryDep) -> GalleryStyle:
     """What is known about a style."""
-    return GalleryStyle.of(gallery[style_id])
+    return GalleryStyle.of(gallery[style_id], gallery)
 
 
 @router.get(
     "/styles/{style_id}/thumbnail",
     response_class=Response,
-    responses=problems(404) | JPEG_RESPONSES,
+    responses=problems(404, 503) | JPEG_RESPONSES,
     summary="Fetch a sample of a style",
 )
 def get_thumbnail(style_id: str, gallery: GalleryDep, request: Request) -> Response:
     """A sample photograph in this style, small."""
-    return jpeg_response(request, gallery.thumbnail(style_id))
+    try:
+        return jpeg_response(request, gallery.thumbnail(style_id))
+    except CorruptWeights as error:  # it is not needed to paint, so that a gallery may lack it
+        raise Problem(404, "thumbnail_not_found", str(error)) from None
+
+
+@router.delete(
+    "/styles/{style_id}", status_code=204, responses=problems(403, 404, 503), summary="Take a style out of the gallery"
+)
+def delete_style(style_id: str, gallery: GalleryDep) -> None:
+    """Forget a style that a user added; those that came with the server stay.  Jobs that wait for it will fail."""
+    gallery.delete(style_id)

@@ -1,25 +1,20 @@
 """``POST /jobs``: a form becomes a job in the queue."""
 
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from celery import Celery
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.acceptance import ACCEPTED, accept
 from api.deps import CeleryDep, DecodersDep, GalleryDep, SettingsDep, StoreDep
 from api.errors import invalid_fields, problems
-from api.forms import Submission, read_submission, resolve_size
+from api.job_form import Submission, read_submission, resolve_size
 from api.multipart import multipart_form
-from api.routes.jobs import RETRY_AFTER
-from api.schema import form_schema
+from api.schema import job_form_schema
 from api.settings import ApiSettings
 from api.uploads import CheckedImage, check_image
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
-from jobs.errors import JobsError, StoreUnavailable
-from jobs.protocol import Store
-from jobs.queue import enqueue
 from nst_core.options import SHORTEST_SIDE, FastOptions, GatysOptions, output_size
 
 #: The longest side that a WebP file can have.
@@ -32,14 +27,14 @@ _STORED_AS = {"content": "content", "style": "style.0", "init_image": "init"}
 def make_router(settings: ApiSettings) -> APIRouter:
     """The endpoint, described with the bounds that these settings make."""
     router = APIRouter(tags=["jobs"])
-    body = {"required": True, "content": {"multipart/form-data": {"schema": form_schema(settings)}}}
+    body = {"required": True, "content": {"multipart/form-data": {"schema": job_form_schema(settings)}}}
     router.add_api_route(
         "/jobs",
         create_job,
         methods=["POST"],
         status_code=202,
         response_model=Job,
-        responses=problems(400, 413, 415, 422, 503) | {202: _ACCEPTED},
+        responses=problems(400, 413, 415, 422, 503) | ACCEPTED,
         openapi_extra={"requestBody": body},
         summary="Paint an image in the style of another",
     )
@@ -57,16 +52,13 @@ async def create_job(
 ) -> Job:
     """Queue a job.  What cannot be painted is refused here; the answer says where to ask for the result."""
     async with multipart_form(request, settings) as form:
-        submission = read_submission(form, settings, gallery)
+        submission = await run_in_threadpool(read_submission, form, settings, gallery)
         images = {
             name: await check_image(name, upload, settings, decoders) for name, upload in submission.files.items()
         }
     job = _make_job(submission, images, settings)
     stored = {_STORED_AS[name]: image.data for name, image in images.items()}
-    await run_in_threadpool(_accept, store, celery, job, stored)
-    response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
-    response.headers["Retry-After"] = RETRY_AFTER
-    return job
+    return await accept(job, stored, store, celery, request, response)
 
 
 def _make_job(submission: Submission, images: dict[str, CheckedImage], settings: ApiSettings) -> Job:
@@ -110,24 +102,3 @@ def _shape_errors(options: GatysOptions | FastOptions, images: dict[str, Checked
             scaled = f"{image.width} x {image.height} pixels would be scaled to {width} x {height}"
             errors.append((name, f"{scaled}; the short side must keep at least {SHORTEST_SIDE} pixels"))
     return errors
-
-
-def _accept(store: Store, celery: Celery, job: Job, images: dict[str, bytes]) -> None:
-    """Keep the job and send it to the workers, or neither."""
-    try:
-        store.create(job, images)
-        enqueue(celery, job)
-    except StoreUnavailable:
-        # Also when the store was not reached, as far as we know: its answer may be all that was lost.
-        with suppress(JobsError):
-            store.delete(job.id)
-        raise
-
-
-_ACCEPTED: dict[str, Any] = {
-    "description": "The job is queued.",
-    "headers": {
-        "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
-        "Retry-After": {"description": "Seconds after which to ask for it.", "schema": {"type": "integer"}},
-    },
-}

@@ -21,6 +21,8 @@ def test_the_styles_are_listed(client) -> None:
         "keeps_color": False,
         "training": {"steps": 10, "encoder": "compact"},
         "losses": {"style": 0.25},
+        "weights_sha256": "",
+        "removable": False,
         "urls": {"self": "styles/waves", "thumbnail": "styles/waves/thumbnail"},
     }
     assert (second["id"], second["keeps_color"]) == ("waves_color", True)

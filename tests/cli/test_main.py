@@ -13,7 +13,7 @@ Run = Callable[..., Result]
 
 COMMANDS = (
     *([], ["up"], ["stylize"], ["submit"], ["demo"], ["weights"], ["weights", "fetch"], ["weights", "import"]),
-    *(["train"], ["train", "encoder"], ["train", "style"], ["eval"], ["eval", "encoder"]),
+    *(["train"], ["train", "encoder"], ["train", "style"], ["eval"], ["eval", "encoder"], ["eval", "style"]),
     *(["styles"], ["styles", "list"], ["styles", "export"]),
 )
 

@@ -6,15 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 from click.testing import Result
 from PIL import Image
-from safetensors.torch import save_file
 
 import cli.training
 from nst_core import distillation
 from nst_core.distillation import DistillationStep
-from nst_core.encoders import Compact
+from nst_core.gallery import Gallery
 from nst_core.image import to_picture
 from nst_core.normalization import calibration_images
 from nst_core.transformer import TransformerNetwork
@@ -67,7 +65,7 @@ def test_ctrl_c_saves_whole_steps_only(
         return made[-1]
 
     monkeypatch.setattr(distillation, "Distillation", make)
-    monkeypatch.setattr(cli.training, "_teacher", lambda *_, **__: None)
+    monkeypatch.setattr(cli.training, "load_teacher", lambda *_, **__: None)
     before = signal.getsignal(signal.SIGINT)
     result = nst(
         "train", "encoder", "--images", tmp_path, "--paintings", tmp_path, "--run-dir", tmp_path, "--device", "cpu"
@@ -116,40 +114,13 @@ def test_styles_are_trained_and_a_finished_training_is_a_start(nst: Run, picture
     frozen = TransformerNetwork.from_file(second / "trunk.safetensors")
     assert all(a.equal(b) for a, b in zip(frozen.parameters(), network.parameters(), strict=True))
 
-
-def test_two_encoders_are_compared_also_when_their_files_have_the_same_name(
-    nst: Run, pictures: Path, tmp_path: Path
-) -> None:
-    wide = Compact({}, widths=(4, 4, 8, 8, 8))
-    teacher = {f"conv{n}.{part}": getattr(c, part) for n, c in wide.convolutions.items() for part in ("weight", "bias")}
-    teacher |= {"preprocess.weight": torch.eye(3).view(3, 3, 1, 1), "preprocess.bias": torch.zeros(3)}
-    save_file(teacher, tmp_path / "teacher.safetensors")
-    for folder in ("old", "new"):
-        (tmp_path / folder).mkdir()
-        save_file(Compact({}, widths=(4, 4, 8, 8, 8)).state_dict(), tmp_path / folder / "compact.safetensors")
-    one, other = (tmp_path / folder / "compact.safetensors" for folder in ("new", "old"))
-    (pictures / "damaged.png").unlink()
-    options = (
-        "--contents",
-        pictures,
-        "--styles",
-        pictures,
-        "--teacher",
-        tmp_path / "teacher.safetensors",
-        "--limit",
-        1,
-    )
-    options = (*options, "--size", 64, "--iterations", 2, "--out-dir", tmp_path, "--device", "cpu")
-    result = nst("eval", "encoder", *options, "--weights", one, "--against", other)
+    alone = tmp_path / "alone"
+    only = ("--keep-color", "painting_0", "--only", "painting_0_color", "--init", first)
+    result = train_style(nst, pictures, alone, "--steps", 2, *only)
     assert result.exit_code == 0, result.output
-    assert "new-compact: 3 pictures: style error" in result.output
-    assert "new-compact against old-compact: " in result.output
-    assert (tmp_path / "new-compact.png").exists()
-    assert len(list((tmp_path / "old-compact").glob("*.png"))) == 3
-    result = nst("eval", "encoder", *options, "--weights", one, "--against", one)
-    assert "both encoders would be called new-compact" in result.output
-    result = nst("eval", "encoder", *options, "--encoder", "vgg19")
-    assert "--weights names the encoder" in result.output
+    assert [style.id for style in Gallery(alone).all()] == ["painting_0_color"]
+    given = ("--style-id", "painting_0_color", "--styles-dir", alone, "--out", stylized, "--device", "cpu")
+    assert nst("stylize", painting, *given).exit_code == 0
 
 
 def test_a_training_that_cannot_start_says_why(nst: Run, pictures: Path, tmp_path: Path) -> None:
@@ -163,5 +134,5 @@ def test_a_training_that_cannot_start_says_why(nst: Run, pictures: Path, tmp_pat
     twice = (pictures / "painting_0.png", pictures / "painting_0.png")
     result = nst("train", "style", *twice, "--images", pictures, "--run-dir", tmp_path)
     assert "there are two styles painting_0" in result.output
-    result = train_style(nst, pictures, tmp_path, "--freeze-trunk")
-    assert (result.exit_code, result.output) == (1, "nst: --freeze-trunk needs a trained trunk: --init FOLDER\n")
+    result = train_style(nst, pictures, tmp_path, "--only", "painting_7")
+    assert (result.exit_code, result.output) == (1, "nst: --only painting_7: there is no such style\n")

@@ -154,6 +154,22 @@ def test_a_job_that_kills_its_process_each_time_is_given_up(service: Service, wo
     service.succeeded(after)
 
 
+def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
+    front: Stack, service: Service, workers: Workers
+) -> None:
+    worker = workers.running(NST_CHECKPOINT_SECONDS="0.01")
+    job_id = service.accepted(service.post_style("survivor", steps=150))
+    assert front.redis is not None
+    with redis.Redis.from_url(front.redis.url) as client:
+        wait_for(lambda: client.exists(f"nst:job:{job_id}:checkpoint"))
+    before = service.wait(job_id, lambda job: job["progress"]["step"] > 20)["progress"]["step"]
+    os.kill(pool_child(worker), signal.SIGKILL)
+    after = service.wait(job_id, lambda job: job["attempt"] == 2 and job["progress"]["step"] > 0)
+    assert after["progress"]["step"] >= before - 5
+    service.succeeded(job_id)
+    assert service.http.get("/styles/survivor").json()["training"]["step"] == 150
+
+
 def test_the_log_tells_each_event_once(workers: Workers) -> None:
     lines = [line for line in workers.log.splitlines() if line.startswith("[")]
     assert len(lines) == len(set(lines))

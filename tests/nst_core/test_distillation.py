@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from nst_core.dataset import ImageFolder, find_images, jitter
+from nst_core.dataset import TrainingImages, find_images, jitter
 from nst_core.distillation import HALVED, Distillation, DistillationOptions
 from nst_core.encoders import Compact
 from nst_core.errors import TrainingFailed
@@ -98,7 +98,7 @@ def test_a_checkpoint_of_another_training_is_refused(images: Path, tmp_path: Pat
 
 
 def test_unreadable_images_are_skipped_and_counted(images: Path) -> None:
-    folder = ImageFolder(find_images(images), 32)
+    folder = TrainingImages(find_images(images), 32)
     assert len(folder) == 3
     assert folder.skipped == 1
 
@@ -110,12 +110,12 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         find_images(tmp_path / "nowhere")
     Image.new("RGB", (4, 4)).save(tmp_path / "tiny.png")
     with pytest.raises(TrainingFailed, match="none of the training images"):
-        ImageFolder(find_images(tmp_path), 32)
+        TrainingImages(find_images(tmp_path), 32)
 
 
 def test_crops_have_the_size_and_range_asked_for(images: Path) -> None:
     generator = torch.Generator().manual_seed(0)
-    crops = ImageFolder(find_images(images), 48).draw(4, generator)
+    crops = TrainingImages(find_images(images), 48).draw(4, generator)
     assert crops.shape == (4, 3, 48, 48)
     for batch in (crops, jitter(crops, generator)):
         assert batch.min() >= 0

@@ -1,6 +1,7 @@
 """The weights of fast styles, and which of them stay on a device."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from safetensors.torch import save_file
 from nst_core.errors import CorruptWeights, UnknownStyle
 from nst_core.fast_models import FastModels, load_trunk, read_style
 from nst_core.gallery import Gallery
+from nst_core.transformer import TransformerNetwork
 
 CPU = torch.device("cpu")
 
@@ -27,8 +29,8 @@ def damaged(styles_dir: Path, tmp_path: Path) -> Gallery:
 
 def make_models(gallery: Gallery, vectors: float = 1000) -> FastModels:
     """A cache with room for the trunk and so many style vectors."""
-    trunk = load_trunk(gallery, CPU)
-    vector = read_style(gallery.style_file("waves"), trunk)
+    trunk = load_trunk(gallery)
+    vector = read_style(gallery, "waves").vector
     return FastModels(gallery, CPU, int(sum(p.nbytes for p in trunk.parameters()) + vectors * vector.nbytes))
 
 
@@ -44,12 +46,37 @@ def test_a_style_is_loaded_once(gallery: Gallery) -> None:
     assert (models.hits, models.misses) == (1, 2)
 
 
-def test_the_network_can_be_loaded_before_any_style(gallery: Gallery) -> None:
-    models = make_models(gallery)
-    trunk = models.trunk()
-    assert models.get("waves")[0] is trunk
-    assert not any(p.requires_grad for p in trunk.parameters())
-    assert {p.dtype for p in trunk.parameters()} == {torch.float32}
+@pytest.fixture
+def self_contained(gallery: Gallery, tmp_path: Path) -> Gallery:
+    """The same styles, each with a network of its own; the first in other widths."""
+    folder = Path(shutil.copytree(gallery.folder, tmp_path / "own"))
+    (folder / "trunk.safetensors").unlink()
+    for style_id, widths in (("waves", (4, 4, 8)), ("waves_color", (8, 8, 16))):
+        network = TransformerNetwork(widths, 1)
+        save_file(network.state_dict() | {"style": network.neutral_style()}, folder / f"{style_id}.safetensors")
+    return Gallery(folder)
+
+
+def test_a_style_may_have_a_network_of_its_own(self_contained: Gallery) -> None:
+    models = FastModels(self_contained, CPU)
+    networks = {style_id: models.get(style_id)[0] for style_id in ("waves", "waves_color")}
+    assert [network.channels[0] for network in networks.values()] == [4, 8]
+    assert models.get("waves")[0] is networks["waves"]
+    (models.max_bytes, before) = (1, models.bytes)
+    models.gallery.styles["third"] = models.gallery["waves"]
+    models.get("third")
+    assert models.bytes < before
+    assert "waves_color" not in models
+
+
+def test_warming_up_loads_as_many_styles_as_there_is_room_for(gallery: Gallery) -> None:
+    for room, expected in ((1000, ["waves", "waves_color"]), (0, ["waves"])):
+        models = make_models(gallery, room)
+        models.warm_up()
+        assert [style_id for style_id in gallery.styles if style_id in models] == expected
+        network, vector = models.get("waves")
+        assert not any(p.requires_grad for p in network.parameters())
+        assert {p.dtype for p in (vector, *network.parameters())} == {torch.float32}
 
 
 def test_the_style_used_least_recently_makes_room(gallery: Gallery, styles_dir: Path, tmp_path: Path) -> None:
@@ -77,7 +104,16 @@ def test_an_unknown_style_is_told_and_not_kept(gallery: Gallery) -> None:
     models = make_models(gallery)
     with pytest.raises(UnknownStyle):
         models.get("nothing")
-    assert "nothing" not in models
+    assert models.bytes == 0
+
+
+def test_a_style_that_was_trained_anew_is_loaded_anew(gallery: Gallery) -> None:
+    models = make_models(gallery)
+    models.get("waves")
+    gallery.styles["waves"] = replace(gallery["waves"], weights_sha256="1" * 64)
+    assert "waves" not in models
+    models.get("waves")
+    assert (models.hits, models.misses) == (0, 2)
 
 
 @pytest.mark.parametrize("name", ["trunk.safetensors", "waves.safetensors"])

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_a_gallery_tells_of_its_styles(styles_dir: Path) -> None:
 @pytest.mark.parametrize("style_id", ["", "nothing", "../waves", "waves.safetensors"])
 def test_a_style_that_is_not_there_is_unknown(styles_dir: Path, style_id: str) -> None:
     gallery = Gallery(styles_dir)
-    for call in (gallery.__getitem__, gallery.thumbnail, gallery.style_file):
+    for call in (gallery.__getitem__, gallery.thumbnail, gallery.weights):
         with pytest.raises(UnknownStyle, match="there is no style"):
             call(style_id)
 
@@ -37,12 +38,21 @@ def test_a_manifest_that_cannot_be_read_is_told(tmp_path: Path, text: str | None
         Gallery(tmp_path)
 
 
+def test_files_that_are_missing_are_told(styles_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_bytes((styles_dir / "manifest.json").read_bytes())
+    gallery = Gallery(tmp_path)
+    for call, name in ((gallery.thumbnail, "waves.jpg"), (gallery.weights, "waves.safetensors")):
+        with pytest.raises(CorruptWeights, match=f"{name} cannot be read"):
+            call("waves")
+    with pytest.raises(CorruptWeights, match=r"sample\.jpeg cannot be read"):
+        gallery.sample()
+
+
 def test_the_gallery_of_the_program_is_complete() -> None:
     gallery = Gallery()
     for style_id in gallery.styles:
-        assert gallery.style_file(style_id).is_file()
+        assert sha256(gallery.weights(style_id)).hexdigest() == gallery[style_id].weights_sha256
         assert Image.open(io.BytesIO(gallery.thumbnail(style_id))).format == "JPEG"
-    assert gallery.trunk_file.is_file() or not gallery.styles
 
 
 def test_a_gallery_is_read_without_pytorch() -> None:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -5,13 +6,16 @@ import torch
 from PIL import Image
 
 from nst_core.color import match_color
+from nst_core.dataset import find_images
 from nst_core.encoders import Encoder
 from nst_core.errors import TrainingFailed
+from nst_core.fast_models import read_style
 from nst_core.gallery import Gallery
 from nst_core.image import to_picture
 from nst_core.normalization import calibration_images
+from nst_core.options import StyleTrainingOptions
 from nst_core.pretrained import load_encoder
-from nst_core.style_training import Painting, StyleTraining, StyleTrainingOptions
+from nst_core.style_training import Painting, StyleTraining
 
 CPU = torch.device("cpu")
 
@@ -45,7 +49,7 @@ def options(**changes: object) -> StyleTrainingOptions:
 
 
 def training(encoder: Encoder, photographs: Path, paintings: dict[str, Painting], **changes: object) -> StyleTraining:
-    return StyleTraining(encoder, photographs, paintings, options(**changes), CPU)
+    return StyleTraining(encoder, find_images(photographs), paintings, options(**changes), CPU)
 
 
 def test_training_brings_the_losses_down(encoder: Encoder, photographs: Path, paintings: dict[str, Painting]) -> None:
@@ -78,7 +82,7 @@ def test_a_resumed_training_goes_on_exactly(
     second = training(encoder, photographs, paintings)
     second.resume(tmp_path / "c.pt")
     assert [step.losses["total"] for step in second.run()] == pytest.approx(losses[5:], rel=1e-4)
-    with pytest.raises(TrainingFailed, match="other options or paintings"):
+    with pytest.raises(TrainingFailed, match="other options, paintings"):
         training(encoder, photographs, paintings, crop=80).resume(tmp_path / "c.pt")
 
 
@@ -88,8 +92,8 @@ def test_a_frozen_trunk_stays_as_it_was(
     trained = training(encoder, photographs, paintings, steps=3)
     list(trained.run())
     trained.save_gallery(tmp_path, Image.new("RGB", (80, 60), "teal"))
-    run = training(encoder, photographs, paintings, steps=3, trunk=False)
-    run.initialize(tmp_path)
+    run = training(encoder, photographs, paintings, steps=3, freeze_trunk=True)
+    run.initialize(Gallery(tmp_path))
     before = {k: v.clone() for k, v in run.network.state_dict().items()}
     styles = {k: v.detach().clone() for k, v in run.styles.items()}
     gallery = Gallery(tmp_path)
@@ -129,4 +133,40 @@ def test_a_colour_preserving_style_aims_at_the_painting_in_the_photographs_colou
 
 def test_a_preview_has_the_pictures_size(encoder: Encoder, photographs: Path, paintings: dict[str, Painting]) -> None:
     run = training(encoder, photographs, paintings)
-    assert run.preview(Image.new("RGB", (50, 37), "teal"), "waves").shape == (1, 3, 37, 50)
+    assert run.painted(Image.new("RGB", (50, 37), "teal"), "waves").size == (50, 37)
+
+
+def test_a_style_trained_alone_has_a_network_of_its_own_and_others_can_start_from_it(
+    encoder: Encoder, photographs: Path, paintings: dict[str, Painting], tmp_path: Path
+) -> None:
+    sample, galleries = Image.new("RGB", (80, 60), "teal"), {}
+    for name, steps in (("waves", 12), ("fields", 1)):
+        run = training(encoder, photographs, {name: paintings[name]}, steps=steps, learning_rate=5e-3)
+        list(run.run())
+        run.save_gallery(tmp_path / name, sample)
+        galleries[name] = Gallery(tmp_path / name)
+        assert not galleries[name].trunk_file.exists()
+        own = read_style(galleries[name], name)
+        assert own.network is not None
+        for trained, saved in zip(run.network.parameters(), own.network.parameters(), strict=True):
+            torch.testing.assert_close(trained, saved, atol=1e-3, rtol=1e-3)
+    # A gallery of both; the third style is that of the first under another name.
+    gallery = galleries["waves"]
+    shutil.copy(tmp_path / "fields" / "fields.safetensors", tmp_path / "waves")
+    gallery.styles["fields"] = galleries["fields"]["fields"]
+    for name, expected in (("waves", "waves"), ("fields", "fields"), ("other", "waves")):
+        run = training(encoder, photographs, {name: paintings.get(name, paintings["waves"])})
+        run.initialize(gallery)
+        assert torch.equal(run.styles[name], read_style(gallery, expected).vector)
+        assert next(iter(run.run())).step == 1
+    with pytest.raises(TrainingFailed, match="has no trunk"):
+        training(encoder, photographs, paintings).initialize(gallery)
+
+
+def test_photographs_of_few_colours_do_not_drown_the_others(
+    encoder: Encoder, photographs: Path, paintings: dict[str, Painting]
+) -> None:
+    run = training(encoder, photographs, paintings)
+    grey = 0.5 + 1e-3 * torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert float(run.losses(grey, "waves_color")["style"]) < 20

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from jobs.memory import MemoryStore
 from nst_core.encoders import Encoder
+from nst_core.options import StyleTrainingOptions
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
@@ -18,8 +20,10 @@ AddJob = Callable[..., Job]
 
 
 @pytest.fixture
-def settings(styles_dir: Path) -> WorkerSettings:
-    return WorkerSettings(device="cpu", allow_download=False, report_seconds=0.001, styles_dir=styles_dir)
+def settings(styles_dir: Path, redis_url: str) -> WorkerSettings:
+    return WorkerSettings(
+        device="cpu", allow_download=False, report_seconds=0.001, styles_dir=styles_dir, redis_url=redis_url
+    )
 
 
 @pytest.fixture
@@ -65,6 +69,24 @@ def add_fast_job(store: MemoryStore, png: bytes) -> AddJob:
         job_input = JobInput(params=params, content_sha256="c" * 64, style_sha256=[])
         job = Job(id=job_id, method="fast", created_at=now(), input=job_input, urls=Urls.of(job_id))
         store.create(job, {"content": content})
+        return job
+
+    return add
+
+
+@pytest.fixture
+def add_training(store: MemoryStore, png: bytes) -> AddJob:
+    """Puts a training of 6 steps on two photographs of its own into the store, with what is given changed."""
+
+    def add(*, photographs: int = 2, **params: Any) -> Job:
+        options = asdict(StyleTrainingOptions(steps=6, crop=64, style_size=64))
+        about = {"title": "Noise", "artist": "Chance", "year": "2026", "licence": "none", "keep_color": False}
+        params = options | about | {"style_id": "noise", "output_format": "png", "quality": None} | params
+        job_id = new_job_id()
+        sent = ["6" * 64] * photographs
+        job_input = JobInput(params=params, style_sha256=["5" * 64], photograph_sha256=sent)
+        job = Job(id=job_id, method="train", created_at=now(), input=job_input, urls=Urls.of(job_id))
+        store.create(job, {"style.0": png} | {f"photograph.{k}": png for k in range(photographs)})
         return job
 
     return add

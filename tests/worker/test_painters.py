@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -81,9 +82,9 @@ def test_a_fast_job_that_succeeds(
     assert preview is not None
     assert Image.open(io.BytesIO(preview)).format == "JPEG"
     gallery = Gallery(styles_dir)
-    trunk = load_trunk(gallery, CPU)
+    trunk = load_trunk(gallery).eval().requires_grad_(False)
     content, options = Image.open(io.BytesIO(png)), FastOptions(size=64, strength=0.5, precision="float32")
-    expected = paint_fast(content, trunk, read_style(gallery.style_file("waves"), trunk), options)
+    expected = paint_fast(content, trunk, read_style(gallery, "waves").vector, options)
     assert Image.open(io.BytesIO(result)).tobytes() == expected.tobytes()
 
 
@@ -96,12 +97,23 @@ def test_styles_differ(runner: Runner, store: MemoryStore, add_fast_job: AddJob)
     assert results[0] != results[1]
 
 
-def test_transparency_becomes_white(runner: Runner, store: MemoryStore, add_fast_job: AddJob) -> None:
+@pytest.mark.parametrize("output_format", ["png", "webp", "tiff", "jpeg"])
+def test_the_result_is_as_transparent_as_the_content(
+    runner: Runner, store: MemoryStore, add_fast_job: AddJob, output_format: str
+) -> None:
+    content = Image.new("RGBA", (128, 64), (255, 0, 0, 0))
+    content.paste((255, 0, 0, 255), (0, 0, 64, 64))
     file = io.BytesIO()
-    Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(file, "PNG")
-    job_id = add_fast_job(content=file.getvalue(), strength=0.0).id
+    content.save(file, "PNG")
+    quality = 100 if output_format in ("webp", "jpeg") else None
+    fields = {"size": 64, "strength": 0.0, "output_format": output_format, "quality": quality}
+    job_id = add_fast_job(content=file.getvalue(), **fields).id
     runner.run(job_id)
-    assert Image.open(io.BytesIO(store.result(job_id))).getextrema() == ((255, 255),) * 3
+    result = Image.open(io.BytesIO(store.result(job_id)))
+    assert (result.size, result.mode) == ((64, 32), "RGB" if output_format == "jpeg" else "RGBA")
+    pixels = np.array(result).astype(int)
+    assert abs(pixels[16, 8] - [255, 0, 0, 255][: len(result.mode)]).max() <= 4
+    assert (pixels[16, 56, 3] == 0) if "A" in result.mode else (pixels[16, 56].min() >= 251)
 
 
 def test_a_style_stays_warm(
@@ -134,8 +146,9 @@ def test_warming_up_loads_the_network(
     assert loads == []
     runner = Runner(store, settings)
     runner.warm_up()
+    assert "waves_color" in runner.models
     runner.models.get("waves")
-    assert len(loads) == 1
+    assert len(loads) == 1  # the trunk that both share
 
 
 def test_warming_up_with_an_empty_gallery_loads_nothing(

@@ -1,0 +1,49 @@
+"""A job that was made of a request: kept, queued, and told to the client."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from celery import Celery
+from fastapi import Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from jobs.contract import Job
+from jobs.errors import JobsError, StoreUnavailable
+from jobs.protocol import Store
+from jobs.queue import enqueue
+
+#: Seconds after which a client may ask again for a job that is not finished.
+RETRY_AFTER = "1"
+
+#: The ``responses`` of an endpoint that accepts jobs, for the OpenAPI document.
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "description": "The job is queued.",
+        "headers": {
+            "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
+            "Retry-After": {"description": "Seconds after which to ask for it.", "schema": {"type": "integer"}},
+        },
+    }
+}
+
+
+async def accept(
+    job: Job, images: Mapping[str, bytes], store: Store, celery: Celery, request: Request, response: Response
+) -> Job:
+    """Keeps a job and sends it to the workers, or neither; the response says where it is."""
+    await run_in_threadpool(_accept, store, celery, job, images)
+    response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
+    response.headers["Retry-After"] = RETRY_AFTER
+    return job
+
+
+def _accept(store: Store, celery: Celery, job: Job, images: Mapping[str, bytes]) -> None:
+    try:
+        store.create(job, images)
+        enqueue(celery, job)
+    except StoreUnavailable:
+        # Also when the store was not reached, as far as we know: its answer may be all that was lost.
+        with suppress(JobsError):
+            store.delete(job.id)
+        raise

@@ -1,0 +1,115 @@
+"""The form of ``POST /styles``."""
+
+from dataclasses import dataclass, fields
+from typing import Any, get_type_hints
+
+from starlette.datastructures import FormData, UploadFile
+
+from api.errors import Problem, invalid_fields
+from api.forms import FormReader
+from api.settings import ApiSettings
+from nst_core.gallery import STYLE_ID
+from nst_core.options import StyleTrainingOptions
+
+#: The file fields.
+FILES = {
+    "style": "The painting to learn. It is turned upright by its EXIF orientation; transparency becomes white.",
+    "photograph": "A photograph to learn on instead of the server's; may be repeated.",
+}
+
+#: What a gallery tells of a style, and what it is for.
+ABOUT = {
+    "title": "Of the painting. Default: the id.",
+    "artist": "Who painted it.",
+    "year": "When it was painted.",
+    "licence": "Of the painting.",
+}
+
+#: Letters of one of those, at most.
+MAX_TEXT = 200
+
+#: Photographs of one form, at most.
+MAX_PHOTOGRAPHS = 16
+
+#: The options of a training that a client may set.  A style has a network of its own, and the layers go with the
+#: encoder.
+OPTIONS = {
+    option.name: option
+    for option in fields(StyleTrainingOptions)
+    if option.name not in ("freeze_trunk", "content_layers", "style_layers", "range_weight", "style_speed")
+}
+
+HINTS = {name: hint for name, hint in get_type_hints(StyleTrainingOptions).items() if name in OPTIONS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewStyle:
+    """The style that a client asked for, checked as far as it can be without looking at the images.
+
+    Attributes:
+        about: title, artist, year and licence of the painting.
+        keep_color: whether the photographs' colours are kept.
+        files: the painting first.
+    """
+
+    id: str
+    about: dict[str, str]
+    keep_color: bool
+    options: StyleTrainingOptions
+    metadata: dict[str, Any]
+    files: list[tuple[str, UploadFile]]
+
+
+def most_minutes(settings: ApiSettings) -> float:
+    """The longest training: what the settings say, or nine tenths of a job's time, the rest for reading photographs."""
+    return min(settings.max_training_minutes, 0.9 * settings.soft_time_limit_seconds / 60)
+
+
+def read_new_style(form: FormData, settings: ApiSettings) -> NewStyle:
+    """The fields of a form.
+
+    Raises:
+        Problem: 422 with every field that is unknown, missing, repeated or of a bad value; 403 when there are no
+            photographs to train on.
+    """
+    reader = FormReader(
+        form, files=FILES, texts={"id", *ABOUT, "keep_color", *OPTIONS, "metadata"}, repeatable={"photograph"}
+    )
+    for name in ("id", "style"):
+        reader.require(name)
+    style_id = reader.text("id") or ""
+    if "id" in reader.texts and not STYLE_ID.fullmatch(style_id):
+        reader.refuse("id", "must be 1 to 64 lower-case letters, digits, _ and -, and begin with a letter or a digit")
+    about = {name: (reader.text(name) or "").strip() for name in ABOUT}
+    for name, text in about.items():
+        if len(text) > MAX_TEXT or not text.isprintable():
+            reader.refuse(name, f"must be at most {MAX_TEXT} letters on one line")
+    if len(reader.files.get("photograph", ())) > MAX_PHOTOGRAPHS:
+        reader.refuse("photograph", f"must be at most {MAX_PHOTOGRAPHS} files")
+    new = NewStyle(
+        id=style_id,
+        about=about | {"title": about["title"] or style_id},
+        keep_color=reader.truth("keep_color"),
+        options=_options(reader, settings),
+        metadata=reader.metadata(),
+        files=[(name, file) for name in FILES for file in reader.files.get(name, ())],
+    )
+    if reader.errors:
+        raise invalid_fields(list(reader.errors.items()))
+    if settings.training_images is None and "photograph" not in reader.files:
+        raise Problem(
+            403,
+            "training_not_configured",
+            "This server has no photographs to train on (NST_TRAINING_IMAGES); send some as `photograph`.",
+        )
+    return new
+
+
+def _options(reader: FormReader, settings: ApiSettings) -> StyleTrainingOptions:
+    values = {"steps": settings.default_training_steps, "minutes": most_minutes(settings)} | {
+        name: value for name, value in reader.values(StyleTrainingOptions).items() if name in OPTIONS
+    }
+    if values["minutes"] > most_minutes(settings):
+        limit = f"must be at most {most_minutes(settings):g} on this server, not {values['minutes']:g}"
+        reader.refuse("minutes", f"{limit} (NST_MAX_TRAINING_MINUTES, NST_TIME_LIMIT_SECONDS)")
+    return reader.options(StyleTrainingOptions, values) or StyleTrainingOptions()

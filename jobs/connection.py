@@ -1,0 +1,40 @@
+"""The connection to Redis that jobs and styles share."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, TimeoutError
+from redis.retry import Retry
+
+from jobs.errors import StoreUnavailable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+def connect(url: str) -> Redis:
+    """A client of ``redis://``, ``rediss://`` or ``unix://``; connections are made when they are needed."""
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
+    options: dict[str, Any] = {"socket_timeout": 10.0, "health_check_interval": 25, "retry": retry}
+    if not url.startswith("unix://"):
+        options |= {"socket_connect_timeout": 2.0, "socket_keepalive": True}
+    return Redis.from_url(url, **options)
+
+
+def reaching_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Turns what says that Redis cannot serve at the moment into StoreUnavailable."""
+
+    @wraps(method)
+    def wrapper(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except (ConnectionError, TimeoutError) as error:
+            raise StoreUnavailable from error
+        except (OutOfMemoryError, ReadOnlyError) as error:
+            raise StoreUnavailable("The job store takes nothing more at the moment.") from error
+
+    return wrapper

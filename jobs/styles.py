@@ -1,0 +1,133 @@
+"""The styles that users added, in Redis.
+
+    nst:style:{id}   a hash: the entry, one JSON document; its weights; its thumbnail
+    nst:styles       every id, sorted by the time of its training
+
+They do not expire.
+"""
+
+import logging
+from typing import Any, Self, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.connection import connect, reaching_redis
+from jobs.contract import now
+from jobs.errors import StyleExists
+from nst_core.errors import UnknownStyle
+from nst_core.gallery import Style
+
+logger = logging.getLogger(__name__)
+
+_INDEX = "nst:styles"
+
+
+class _Entry(BaseModel):
+    """A style, and the job that trained it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    style: Style
+    job_id: str
+
+
+def _key(style_id: str) -> str:
+    return f"nst:style:{style_id}"
+
+
+class StyleStore:
+    """Where workers put the styles that they trained, and where all processes find them.
+
+    Every method raises :class:`~jobs.errors.StoreUnavailable` when Redis cannot be reached.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    @classmethod
+    def connect(cls, url: str) -> Self:
+        """A store at ``redis://``, ``rediss://`` or ``unix://``; connections are made when they are needed."""
+        return cls(connect(url))
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._redis.close()
+
+    @reaching_redis
+    def add(self, style: Style, *, weights: bytes, thumbnail: bytes, job_id: str) -> None:
+        """Keep a style; to do so again for the same job replaces it.
+
+        Raises:
+            StyleExists: another job's style has this id.
+        """
+        entry = _Entry(style=style, job_id=job_id)
+
+        def add(pipe: Pipeline) -> None:
+            old = self._read(pipe, style.id)
+            if old and old.job_id != job_id:
+                raise StyleExists(f"There is a style {style.id!r} already.")
+            pipe.multi()
+            values = {"entry": entry.model_dump_json(), "weights": weights, "thumbnail": thumbnail}
+            pipe.hset(_key(style.id), mapping=cast(Any, values))
+            pipe.zadd(_INDEX, {style.id: now().timestamp()}, nx=True)
+
+        self._redis.transaction(add, _key(style.id))
+
+    @reaching_redis
+    def all(self) -> list[Style]:
+        """Every style, the oldest first."""
+        ids = [member.decode() for member in cast(list[bytes], self._redis.zrange(_INDEX, 0, -1))]
+        with self._redis.pipeline(transaction=False) as pipe:
+            for style_id in ids:
+                pipe.hget(_key(style_id), "entry")
+            documents = cast(list[bytes | None], pipe.execute())
+        entries = (self._parse(style_id, document) for style_id, document in zip(ids, documents, strict=True))
+        return [entry.style for entry in entries if entry]
+
+    @reaching_redis
+    def get(self, style_id: str) -> Style:
+        """Raises UnknownStyle when there is none of this id."""
+        entry = self._read(self._redis, style_id)
+        if entry is None:
+            raise UnknownStyle(f"there is no style {style_id!r}")
+        return entry.style
+
+    @reaching_redis
+    def weights(self, style_id: str) -> bytes:
+        """The style vector, as safetensors; UnknownStyle as :meth:`get`."""
+        return self._file(style_id, "weights")
+
+    @reaching_redis
+    def thumbnail(self, style_id: str) -> bytes:
+        """A small JPEG; UnknownStyle as :meth:`get`."""
+        return self._file(style_id, "thumbnail")
+
+    @reaching_redis
+    def delete(self, style_id: str) -> None:
+        """Forget a style; UnknownStyle as :meth:`get`."""
+        with self._redis.pipeline() as pipe:
+            pipe.delete(_key(style_id))
+            pipe.zrem(_INDEX, style_id)
+            deleted, _ = pipe.execute()
+        if not deleted:
+            raise UnknownStyle(f"there is no style {style_id!r}")
+
+    def _file(self, style_id: str, name: str) -> bytes:
+        data = cast(bytes | None, self._redis.hget(_key(style_id), name))
+        if data is None:
+            raise UnknownStyle(f"there is no style {style_id!r}")
+        return data
+
+    def _read(self, redis: Redis | Pipeline, style_id: str) -> _Entry | None:
+        return self._parse(style_id, cast(bytes | None, redis.hget(_key(style_id), "entry")))
+
+    @staticmethod
+    def _parse(style_id: str, document: bytes | None) -> _Entry | None:
+        """An entry; None when it is not there, or cannot be read because another version has written it."""
+        try:
+            return _Entry.model_validate_json(document) if document else None
+        except ValidationError as error:
+            logger.warning("style %s cannot be read: %d errors in its document", style_id, error.error_count())
+            return None

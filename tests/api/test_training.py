@@ -1,0 +1,148 @@
+"""``POST /styles`` and ``DELETE /styles/{id}``."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.contract import Job
+from jobs.protocol import Store
+from jobs.styles import StyleStore
+from nst_core.gallery import Style
+from nst_core.options import StyleTrainingOptions
+from tests.api.conftest import MakeClient, MakePicture
+
+
+@pytest.fixture
+def trainer(make_client: MakeClient, tmp_path: Path) -> Any:
+    """A client of a server that has photographs."""
+    return make_client(training_images=tmp_path)
+
+
+def post(client: Any, png: bytes, *, photographs: int = 0, **fields: Any) -> Any:
+    files = [("style", ("style.png", png))] + [("photograph", (f"{k}.png", png)) for k in range(photographs)]
+    return client.post("/styles", files=files, data={"id": "noise", **fields})
+
+
+def refused(response: Any) -> dict[str, str]:
+    """What is wrong with which field of a form that was refused."""
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_options")
+    return {error["pointer"].removeprefix("#/"): error["detail"] for error in response.json()["errors"]}
+
+
+def test_a_training_is_a_job(trainer, png: bytes, store: Store) -> None:
+    response = post(trainer, png, title="Noise", artist="Chance", keep_color="true", steps=12, metadata='{"a": 1}')
+    assert response.status_code == 202, response.text
+    job = Job.model_validate(response.json())
+    assert response.headers["location"] == f"/jobs/{job.id}"
+    assert response.headers["retry-after"] == "1"
+    assert (job.method, job.status, job.metadata) == ("train", "queued", {"a": 1})
+    assert job.options == StyleTrainingOptions(steps=12, minutes=30)
+    params = job.input.params
+    about = {name: params[name] for name in ("style_id", "title", "artist", "year", "licence", "keep_color")}
+    assert about == {
+        "style_id": "noise", "title": "Noise", "artist": "Chance", "year": "", "licence": "", "keep_color": True,
+    }  # fmt: skip
+    assert (job.input.content_sha256, len(job.input.style_sha256), job.input.photograph_sha256) == (None, 1, [])
+    assert store.image(job.id, "style.0") == png
+    assert trainer.get("/jobs?method=train").json()["items"] == [response.json()]
+
+
+def test_the_title_is_the_id_by_default(trainer, png: bytes) -> None:
+    assert post(trainer, png).json()["input"]["params"]["title"] == "noise"
+
+
+def test_photographs_of_ones_own_need_no_folder(client, png: bytes, store: Store) -> None:
+    response = post(client, png)
+    assert (response.status_code, response.json()["code"]) == (403, "training_not_configured")
+    assert "NST_TRAINING_IMAGES" in response.json()["detail"]
+    job = post(client, png, photographs=16).json()
+    assert len(job["input"]["photograph_sha256"]) == 16
+    assert store.image(job["id"], "photograph.15") == png
+    assert client.get("/jobs").json()["items"] == [job]
+
+
+def test_what_is_wrong_is_told_of_every_field(trainer, png: bytes) -> None:
+    fields = {
+        "steps": "0", "minutes": "31", "crop": "12", "freeze_trunk": "false", "title": "x" * 201, "artist": "a\nb",
+        "keep_color": "perhaps", "seed": "x", "metadata": "[]",
+    }  # fmt: skip
+    errors = refused(post(trainer, png, **fields))
+    assert errors.pop("minutes") == (
+        "must be at most 30 on this server, not 31 (NST_MAX_TRAINING_MINUTES, NST_TIME_LIMIT_SECONDS)"
+    )
+    # Options are checked one after the other, so that one of steps and crop is told.
+    assert errors.pop("steps", "") or errors.pop("crop", "")
+    assert errors == {
+        "freeze_trunk": "there is no such field",
+        "title": "must be at most 200 letters on one line",
+        "artist": "must be at most 200 letters on one line",
+        "keep_color": "must be true or false",
+        "seed": "must be a whole number",
+        "metadata": "must be a JSON object",
+    }
+    assert trainer.get("/jobs").json()["items"] == []
+
+
+def test_a_training_must_end_well_before_a_jobs_time_does(make_client: MakeClient, png: bytes, tmp_path: Path) -> None:
+    client = make_client(training_images=tmp_path, time_limit_seconds=630, time_limit_grace_seconds=30)
+    assert post(client, png).json()["input"]["params"]["minutes"] == 9
+    assert "at most 9 " in refused(post(client, png, id="other", minutes=9.5))["minutes"]
+
+
+@pytest.mark.parametrize("style_id", ["", "Noise", "-noise", "a b", "no/ise", "é", "x" * 65])
+def test_an_id_that_cannot_be_one_is_refused(trainer, png: bytes, style_id: str) -> None:
+    assert "lower-case" in refused(post(trainer, png, id=style_id))["id"]
+
+
+def test_fields_that_are_missing_are_named(trainer) -> None:
+    assert refused(trainer.post("/styles", files={"photograph": b""})) == {"id": "is required", "style": "is required"}
+
+
+def test_an_id_is_taken_once(trainer, png: bytes) -> None:
+    for style_id, detail in (("waves", "There is a style 'waves' already."), ("noise", "is training a style 'noise'.")):
+        first = post(trainer, png, id=style_id)
+        response = post(trainer, png, id=style_id)
+        assert (response.status_code, response.json()["code"]) == (409, "style_exists")
+        assert detail in response.json()["detail"]
+    trainer.post(f"/jobs/{first.json()['id']}/cancel")
+    assert post(trainer, png).status_code == 202
+
+
+@pytest.mark.parametrize("name", ["style", "photograph"])
+def test_images_that_cannot_be_learned_from_are_refused(trainer, png: bytes, picture: MakePicture, name: str) -> None:
+    def send(data: bytes) -> Any:
+        files = [("style", png), ("photograph", data)] if name == "photograph" else [("style", data)]
+        return trainer.post("/styles", files=files, data={"id": "noise"})
+
+    assert refused(send(picture(200, 31))) == {name: "is 200 x 31 pixels; the short side must have at least 32"}
+    assert (send(b"no image").status_code, send(b"no image").json()["code"]) == (415, "unsupported_format")
+    assert trainer.get("/jobs").json()["items"] == []
+
+
+def test_too_many_photographs_are_refused(trainer, png: bytes) -> None:
+    response = post(trainer, png, photographs=17)
+    assert (response.status_code, response.json()["code"]) == (400, "malformed_body")
+
+
+def test_a_users_style_can_be_painted_and_taken_away(client, png: bytes, redis_url: str) -> None:
+    styles = StyleStore.connect(redis_url)
+    style = Style(id="noise", title="Noise", training={"steps": 6}, losses={})
+    styles.add(style, weights=b"weights", thumbnail=b"jpeg", job_id="one")
+    styles.close()
+    (*_, listed) = client.get("/styles").json()["items"]
+    assert (listed["id"], listed["title"], listed["removable"]) == ("noise", "Noise", True)
+    assert client.get("/styles/noise").json() == listed
+    assert client.get("/styles/noise/thumbnail").content == b"jpeg"
+    assert client.post("/jobs", files={"content": png}, data={"style_id": "noise"}).status_code == 202
+    assert client.delete("/styles/noise").status_code == 204
+    assert client.get("/styles/noise").status_code == client.delete("/styles/noise").status_code == 404
+    response = client.delete("/styles/waves")
+    assert (response.status_code, response.json()["code"]) == (403, "style_not_removable")
+    assert client.get("/styles/waves").status_code == 200
+
+
+def test_without_redis_the_service_says_so(make_client: MakeClient, png: bytes, tmp_path: Path) -> None:
+    client = make_client(redis_url=f"unix://{tmp_path}/nothing.sock")
+    for response in (client.get("/styles"), client.get("/styles/noise"), client.delete("/styles/noise")):
+        assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")

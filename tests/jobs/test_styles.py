@@ -1,0 +1,104 @@
+"""The styles that users added, and the gallery that they are part of."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+
+from jobs.errors import StoreUnavailable, StyleExists, StyleNotRemovable
+from jobs.gallery import ServiceGallery
+from jobs.styles import StyleStore
+from nst_core.errors import UnknownStyle
+from nst_core.gallery import Style
+
+NOISE = Style(
+    id="noise", title="Noise", artist="Chance", training={"steps": 6}, losses={"style": 0.5}, weights_sha256="a" * 64
+)
+
+
+@pytest.fixture
+def styles(redis_url: str) -> Iterator[StyleStore]:
+    styles = StyleStore.connect(redis_url)
+    yield styles
+    styles.close()
+
+
+def add(styles: StyleStore, style: Style = NOISE, job_id: str = "one", weights: bytes = b"\x00weights\xff") -> None:
+    styles.add(style, weights=weights, thumbnail=b"jpeg", job_id=job_id)
+
+
+def test_a_style_is_kept(styles: StyleStore) -> None:
+    add(styles)
+    assert styles.get("noise") == NOISE
+    assert (styles.weights("noise"), styles.thumbnail("noise")) == (b"\x00weights\xff", b"jpeg")
+    add(styles, replace(NOISE, id="another"))
+    assert [style.id for style in styles.all()] == ["noise", "another"]
+
+
+def test_a_style_does_not_expire(styles: StyleStore, redis_url: str) -> None:
+    add(styles)
+    with redis.Redis.from_url(redis_url) as client:
+        assert [client.ttl(key) for key in client.scan_iter()] == [-1, -1]
+
+
+def test_a_job_may_keep_its_style_again_and_no_other_job_may(styles: StyleStore) -> None:
+    add(styles)
+    add(styles, weights=b"again")
+    with pytest.raises(StyleExists, match="There is a style 'noise' already"):
+        add(styles, job_id="two", weights=b"other")
+    assert styles.weights("noise") == b"again"
+    assert len(styles.all()) == 1
+
+
+def test_a_style_that_is_deleted_is_gone(styles: StyleStore, redis_url: str) -> None:
+    add(styles)
+    styles.delete("noise")
+    for call in (styles.get, styles.weights, styles.thumbnail, styles.delete):
+        with pytest.raises(UnknownStyle, match="there is no style 'noise'"):
+            call("noise")
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.dbsize() == 0
+    add(styles, job_id="two")
+    assert styles.get("noise") == NOISE
+
+
+def test_a_style_that_cannot_be_read_leaves_the_others(styles: StyleStore, redis_url: str) -> None:
+    add(styles)
+    add(styles, replace(NOISE, id="another"))
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset("nst:style:noise", "entry", '{"of": "another version"}')
+    assert [style.id for style in styles.all()] == ["another"]
+    with pytest.raises(UnknownStyle):
+        styles.get("noise")
+
+
+def test_a_redis_that_is_away_is_told(tmp_path: Path) -> None:
+    styles = StyleStore.connect(f"unix://{tmp_path}/nothing.sock")
+    for call in (styles.all, lambda: styles.get("noise"), lambda: add(styles)):
+        with pytest.raises(StoreUnavailable):
+            call()
+
+
+def test_a_gallery_has_its_own_styles_and_those_of_users(styles: StyleStore, styles_dir: Path) -> None:
+    gallery = ServiceGallery(styles_dir, styles)
+    add(styles)
+    # Which the folder has too: this one may have come with a newer version of the program.
+    add(styles, replace(NOISE, id="waves"))
+    assert [style.id for style in gallery.all()] == ["waves", "waves_color", "noise"]
+    assert gallery["waves"].title == "Waves [at night]"
+    assert gallery["noise"] == NOISE
+    assert (gallery.weights("noise"), gallery.thumbnail("noise")) == (b"\x00weights\xff", b"jpeg")
+    assert gallery.weights("waves") == (styles_dir / "waves.safetensors").read_bytes()
+    assert (gallery.removable("waves"), gallery.removable("noise")) == (False, True)
+
+
+def test_only_styles_of_users_are_deleted(styles: StyleStore, styles_dir: Path) -> None:
+    gallery = ServiceGallery(styles_dir, styles)
+    add(styles)
+    gallery.delete("noise")
+    with pytest.raises(UnknownStyle):
+        gallery.delete("noise")
+    with pytest.raises(StyleNotRemovable, match="belongs to the gallery of this server"):
+        gallery.delete("waves")

@@ -1,0 +1,140 @@
+"""Jobs that train a style."""
+
+import io
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from jobs.contract import Job, Status
+from jobs.memory import MemoryStore
+from jobs.styles import StyleStore
+from nst_core.errors import UnknownStyle
+from nst_core.style_training import StyleTraining
+from worker.runner import Runner
+from worker.settings import WorkerSettings
+
+AddJob = Callable[..., Job]
+
+
+@pytest.fixture
+def styles(runner: Runner) -> StyleStore:
+    return runner.styles
+
+
+def test_a_style_is_trained_kept_and_painted(
+    runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob, add_fast_job: AddJob, styles_dir: Path
+) -> None:
+    job_id = add_training().id
+    assert runner.run(job_id)
+    job = store.get(job_id)
+    assert job.status is Status.SUCCEEDED, job.error
+    assert (job.progress.step, job.progress.total_steps, job.metrics.encoder) == (6, 6, "compact")
+    assert job.progress.preview_id >= 2  # the first report's and the result's
+    assert job.output is not None
+    assert job.output.losses.keys() >= {"total", "content", "style"}
+    with Image.open(styles_dir / "sample.jpeg") as sample:
+        assert Image.open(io.BytesIO(store.result(job_id))).size == sample.size
+    style = styles.get("noise")
+    assert (style.title, style.artist, style.year, style.licence) == ("Noise", "Chance", "2026", "none")
+    assert (style.training["step"], style.training["photographs"], style.keeps_color) == (6, 2, False)
+    assert style.weights_sha256 == sha256(styles.weights("noise")).hexdigest()
+    assert Image.open(io.BytesIO(styles.thumbnail("noise"))).format == "JPEG"
+    fast = add_fast_job(style_id="noise").id
+    assert runner.run(fast)
+    assert store.get(fast).status is Status.SUCCEEDED
+
+
+def test_a_new_worker_goes_on_from_the_checkpoint(
+    runner: Runner,
+    store: MemoryStore,
+    styles: StyleStore,
+    settings: WorkerSettings,
+    add_training: AddJob,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    undisturbed = add_training().id
+    runner.run(undisturbed)
+    expected = styles.weights("noise")
+    styles.delete("noise")
+
+    job_id = add_training().id
+    seen: list[int] = []
+    real = StyleTraining.run
+
+    def run(self: StyleTraining) -> Any:
+        for step in real(self):
+            seen.append(step.step)
+            if len(seen) == 4:
+                raise SystemExit  # as a worker ends when it is told to
+            yield step
+
+    monkeypatch.setattr(StyleTraining, "run", run)
+    often = Runner(store, settings.model_copy(update={"checkpoint_seconds": 1e-9}))
+    with pytest.raises(SystemExit):
+        often.run(job_id)
+    assert store.get(job_id).status is Status.QUEUED
+    assert store.checkpoint(job_id) is not None
+    assert often.run(job_id)
+    assert seen == [1, 2, 3, 4, 4, 5, 6]
+    assert store.get(job_id).status is Status.SUCCEEDED
+    assert store.checkpoint(job_id) is None
+    assert styles.weights("noise") == expected
+
+
+def test_a_checkpoint_of_another_training_is_left(runner: Runner, store: MemoryStore, add_training: AddJob) -> None:
+    job_id = add_training().id
+    store.start(job_id, "before")
+    store.save_checkpoint(job_id, "before", b"of no use")
+    store.requeue(job_id, "before")
+    assert runner.run(job_id)
+    assert store.get(job_id).status is Status.SUCCEEDED
+
+
+def test_a_folder_of_photographs_takes_the_place_of_those_that_were_not_sent(
+    store: MemoryStore, styles: StyleStore, settings: WorkerSettings, add_training: AddJob, png: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "one.png").write_bytes(png)
+    for folder, outcome in ((tmp_path, "succeeded"), (tmp_path / "nothing", "failed"), (None, "failed")):
+        job_id = add_training(photographs=0, style_id=f"noise_{outcome}").id
+        Runner(store, settings.model_copy(update={"training_images": folder})).run(job_id)
+        job = store.get(job_id)
+        assert job.status == outcome
+        if job.error:
+            assert (job.error.code, str(tmp_path) in job.error.message) == ("training_failed", False)
+            assert "NST_TRAINING_IMAGES" in job.error.message
+    assert styles.get("noise_succeeded").training["photographs"] == 1
+
+
+def test_a_canceled_training_leaves_no_style(
+    runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.heartbeat.LOOK_EVERY", 0.01)
+    job_id = add_training(steps=100_000).id
+    real = StyleTraining.run
+
+    def run(self: StyleTraining) -> Any:
+        for step in real(self):
+            store.request_cancel(job_id)
+            yield step
+
+    monkeypatch.setattr(StyleTraining, "run", run)
+    assert runner.run(job_id)
+    assert store.get(job_id).status is Status.CANCELED
+    with pytest.raises(UnknownStyle):
+        styles.get("noise")
+
+
+def test_of_two_trainings_of_one_id_the_second_fails(
+    runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob
+) -> None:
+    first, second = (add_training(title=title).id for title in ("First", "Second"))
+    for job_id in (first, second):
+        runner.run(job_id)
+    error = store.get(second).error
+    assert error is not None
+    assert error.code == "style_exists"
+    assert styles.get("noise").title == "First"

@@ -1,0 +1,130 @@
+"""The training of a style as the runner sees it: a painter whose picture is a sample in the new style."""
+
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+from typing_extensions import override
+
+from jobs.styles import StyleStore
+from nst_core.dataset import find_images
+from nst_core.errors import TrainingFailed
+from nst_core.fast_models import FastModels
+from nst_core.options import StyleTrainingOptions
+from nst_core.picture import PictureLimits, decode, encode
+from nst_core.pretrained import EncoderCache
+from nst_core.style_training import Painting, StyleTraining, thumbnail
+from worker.painters import Painter, Stage
+
+logger = logging.getLogger(__name__)
+
+#: Photographs of the server's folder that a training of one style reads, at most: they are read before each one.
+MOST_PHOTOGRAPHS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewStyle:
+    """What a training job is about.
+
+    Attributes:
+        id: of the style that it makes.
+        title, artist, year, licence: of the painting, as the gallery will tell.
+        painting: with whether its colours stay with it.
+        photographs: of the user's own; empty to train on the server's.
+    """
+
+    id: str
+    title: str
+    artist: str
+    year: str
+    licence: str
+    painting: Painting
+    photographs: Sequence[Image.Image]
+
+
+class StyleTrainer(Painter):
+    """Trains a network of its own for a new style; the picture is the gallery's sample in that style.
+
+    Args:
+        images: folder of photographs, for a style that brings none.
+        checkpoint: of an earlier trainer of the same job.
+        added: where the finished style is kept.
+        job_id: whose style it is.
+    """
+
+    preview_seconds = 5.0
+    encoder = "compact"
+
+    def __init__(
+        self,
+        new: NewStyle,
+        options: StyleTrainingOptions,
+        encoders: EncoderCache,
+        models: FastModels,
+        *,
+        images: Path | None,
+        checkpoint: bytes | None,
+        added: StyleStore,
+        job_id: str,
+    ) -> None:
+        self.new, self.options, self.encoders, self.models = new, options, encoders, models
+        self.images, self.last_checkpoint, self.added, self.job_id = images, checkpoint, added, job_id
+        self.total_steps = options.steps
+
+    @property
+    @override
+    def missing(self) -> str | None:
+        return "the photographs"
+
+    @override
+    def load(self) -> None:
+        gallery = self.models.gallery
+        photographs = self.new.photographs or find_images(self._folder(), MOST_PHOTOGRAPHS)
+        encoder = self.encoders.get(self.encoder)
+        paintings = {self.new.id: self.new.painting}
+        self._training = StyleTraining(encoder, photographs, paintings, self.options, self.models.device)
+        self._training.initialize(gallery)
+        self._sample = decode(gallery.sample(), PictureLimits())
+        if self.last_checkpoint:
+            try:
+                self._training.resume(io.BytesIO(self.last_checkpoint))
+            except TrainingFailed as error:
+                logger.warning("style %s: %s; it begins anew", self.new.id, error)
+        self.done = self._training.fraction
+
+    def _folder(self) -> Path:
+        if self.images is None or not self.images.is_dir():
+            # Without the path, which is nobody's business but the server's.
+            raise TrainingFailed("the worker has no folder of photographs (NST_TRAINING_IMAGES)")
+        return self.images
+
+    @override
+    def paint(self) -> Iterator[Stage]:
+        for step in self._training.run():
+            yield self._stage(step.fraction, step.step, step.losses)
+        if self.done == 1:  # the worker before was lost at the very end
+            yield self._stage(1.0, self._training.step, {})
+
+    def _stage(self, fraction: float, step: int, losses: dict[str, float]) -> Stage:
+        return Stage(fraction=fraction, step=step, message=f"step {step}", losses=losses, picture=self._painted_sample)
+
+    def _painted_sample(self) -> Image.Image:
+        return self._training.painted(self._sample, self.new.id)
+
+    @override
+    def checkpoint(self) -> bytes | None:
+        file = io.BytesIO()
+        self._training.save_checkpoint(file)
+        return file.getvalue()
+
+    @override
+    def conclude(self) -> None:
+        style, weights, painted = self._training.trained(self.new.id, self._sample)
+        new = self.new
+        style = replace(style, title=new.title, artist=new.artist, year=new.year, licence=new.licence)
+        self.added.add(
+            style, weights=weights, thumbnail=encode(thumbnail(painted), "jpeg", quality=85), job_id=self.job_id
+        )
