@@ -78,9 +78,11 @@ class FormReader:
     def truth(self, name: str) -> bool:
         """A field that is true or false; false when it was not sent."""
         text = self.text(name)
-        if text not in (None, "true", "false"):
-            self.refuse(name, "must be true or false")
-        return text == "true"
+        try:
+            return text is not None and bool(_parse(bool, [text]))
+        except ValueError as error:
+            self.refuse(name, str(error))
+            return False
 
     def values(self, options: type[Options]) -> dict[str, Any]:
         """The options of this class that were sent and can be read, by name."""

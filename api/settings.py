@@ -42,8 +42,12 @@ class ApiSettings(Settings):
         default=2000, ge=1, le=10_000_000, description="Steps of the training of a new style when none are named."
     )
     max_training_minutes: float = Field(
-        default=30.0, gt=0, le=100_000, description="Longest training of a new style in minutes."
+        default=30.0, ge=0.01, le=100_000, description="Longest training of a new style in minutes."
     )
+    max_training_pixels: int = Field(
+        default=1_048_576, ge=4096, description="Most pixels of one step of a training: batch times crop times crop."
+    )
+    max_styles: int = Field(default=500, ge=0, description="Most styles that users may add; 0 lets nobody add one.")
     max_upload_bytes: int = Field(default=25_000_000, ge=1, description="Largest image file in bytes.")
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="Largest body of a request in bytes.")
     decoders: int = Field(

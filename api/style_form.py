@@ -31,6 +31,8 @@ MAX_TEXT = 200
 #: Photographs of one form, at most.
 MAX_PHOTOGRAPHS = 16
 
+SHORTEST_MINUTES = 1e-6
+
 #: The options of a training that a client may set.  A style has a network of its own, and the layers go with the
 #: encoder.
 OPTIONS = {
@@ -43,7 +45,7 @@ HINTS = {name: hint for name, hint in get_type_hints(StyleTrainingOptions).items
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewStyle:
+class StyleRequest:
     """The style that a client asked for, checked as far as it can be without looking at the images.
 
     Attributes:
@@ -65,7 +67,21 @@ def most_minutes(settings: ApiSettings) -> float:
     return min(settings.max_training_minutes, 0.9 * settings.soft_time_limit_seconds / 60)
 
 
-def read_new_style(form: FormData, settings: ApiSettings) -> NewStyle:
+def _bounded(reader: FormReader, settings: ApiSettings, values: dict[str, Any]) -> None:
+    """Refuses what this server does not do, in its own words."""
+    limit, minutes = most_minutes(settings), values["minutes"]
+    if not SHORTEST_MINUTES <= minutes <= limit:
+        bounds = f"must be above 0 and at most {limit:g} on this server, not {minutes:g}"
+        reader.refuse("minutes", f"{bounds} (NST_MAX_TRAINING_MINUTES, NST_TIME_LIMIT_SECONDS)")
+    if values.get("style_size", 0) > settings.max_size:
+        reader.refuse("style_size", f"must be at most {settings.max_size} on this server (NST_MAX_SIZE)")
+    batch, crop = (values.get(name, OPTIONS[name].default) for name in ("batch", "crop"))
+    if batch * crop * crop > settings.max_training_pixels:
+        limit_of_step = f"{settings.max_training_pixels} pixels on this server (NST_MAX_TRAINING_PIXELS)"
+        reader.refuse("batch", f"{batch} crops of {crop} x {crop} are more than {limit_of_step}")
+
+
+def read_style_request(form: FormData, settings: ApiSettings) -> StyleRequest:
     """The fields of a form.
 
     Raises:
@@ -86,7 +102,7 @@ def read_new_style(form: FormData, settings: ApiSettings) -> NewStyle:
             reader.refuse(name, f"must be at most {MAX_TEXT} letters on one line")
     if len(reader.files.get("photograph", ())) > MAX_PHOTOGRAPHS:
         reader.refuse("photograph", f"must be at most {MAX_PHOTOGRAPHS} files")
-    new = NewStyle(
+    request = StyleRequest(
         id=style_id,
         about=about | {"title": about["title"] or style_id},
         keep_color=reader.truth("keep_color"),
@@ -102,14 +118,11 @@ def read_new_style(form: FormData, settings: ApiSettings) -> NewStyle:
             "training_not_configured",
             "This server has no photographs to train on (NST_TRAINING_IMAGES); send some as `photograph`.",
         )
-    return new
+    return request
 
 
 def _options(reader: FormReader, settings: ApiSettings) -> StyleTrainingOptions:
-    values = {"steps": settings.default_training_steps, "minutes": most_minutes(settings)} | {
-        name: value for name, value in reader.values(StyleTrainingOptions).items() if name in OPTIONS
-    }
-    if values["minutes"] > most_minutes(settings):
-        limit = f"must be at most {most_minutes(settings):g} on this server, not {values['minutes']:g}"
-        reader.refuse("minutes", f"{limit} (NST_MAX_TRAINING_MINUTES, NST_TIME_LIMIT_SECONDS)")
+    defaults = {"steps": settings.default_training_steps, "minutes": most_minutes(settings)}
+    values = defaults | reader.values(StyleTrainingOptions)
+    _bounded(reader, settings, values)
     return reader.options(StyleTrainingOptions, values) or StyleTrainingOptions()

@@ -10,6 +10,7 @@ from starlette.datastructures import UploadFile
 from api.errors import Problem
 from api.settings import ApiSettings
 from nst_core.errors import InvalidImage
+from nst_core.options import SHORTEST_SIDE, output_size
 from nst_core.picture import ImageTooLarge, PictureLimits, UnsupportedFormat, decode
 
 _STATUSES: dict[type[InvalidImage], int] = {ImageTooLarge: 413, UnsupportedFormat: 415}
@@ -29,6 +30,15 @@ class CheckedImage:
     sha256: str
     width: int
     height: int
+
+
+def too_narrow(image: CheckedImage, long_side: int) -> str | None:
+    """What is wrong with an image of which nothing is left when it is scaled to this long side; None if there is."""
+    width, height = output_size(image.width, image.height, long_side)
+    if min(width, height) >= SHORTEST_SIDE:
+        return None
+    scaled = f"{image.width} x {image.height} pixels would be scaled to {width} x {height}"
+    return f"{scaled}; the short side must keep at least {SHORTEST_SIDE} pixels"
 
 
 async def check_image(name: str, upload: UploadFile, settings: ApiSettings, limiter: CapacityLimiter) -> CheckedImage:

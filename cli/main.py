@@ -27,8 +27,9 @@ from cli.console import (
     write,
 )
 from cli.engine_options import check_style, with_options_of
+from cli.evaluation import evaluate
 from cli.styles import StylesDir, styles
-from cli.training import evaluate, train
+from cli.training import train, train_style
 from cli.weights import weights
 from nst_core.errors import NSTError, UnknownStyle
 from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, FastOptions, GatysOptions
@@ -39,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+styles.command("train")(train_style)  # where one looks for it who has styles in mind
 app.add_typer(styles, name="styles")
 app.add_typer(weights, name="weights")
 app.add_typer(train, name="train")

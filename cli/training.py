@@ -12,12 +12,9 @@ import typer
 
 from cli.console import SAMPLES, fail, out, progress_bar, read_picture
 from cli.engine_options import with_options_of
-from cli.evaluation import TeacherFile, evaluate, load_teacher
+from cli.evaluation import TeacherFile, load_teacher
 from nst_core.errors import NSTError
 from nst_core.options import StyleTrainingOptions
-
-#: The groups of commands.
-__all__ = ["train", "evaluate"]
 
 train = typer.Typer(help="Train networks; resumable.", no_args_is_help=True)
 
@@ -119,8 +116,8 @@ def train_style(
         typer.Option(
             exists=True,
             file_okay=False,
-            help="Start from the trunk and styles of this gallery; --freeze-trunk needs one. "
-            "Default with it: the gallery that comes with the program.",
+            help="Start from this gallery: from its trunk and styles, or from the style that comes closest. "
+            "Default with --freeze-trunk: the gallery that comes with the program.",
         ),
     ] = None,
     encoder: Annotated[str, typer.Option(help="The loss network: compact, vgg16 or vgg19.")] = "compact",

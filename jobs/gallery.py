@@ -6,6 +6,7 @@ from typing_extensions import override
 
 from jobs.errors import StyleNotRemovable
 from jobs.styles import StyleStore
+from nst_core.errors import UnknownStyle
 from nst_core.gallery import Gallery, Style
 
 
@@ -40,12 +41,15 @@ class ServiceGallery(Gallery):
         return style_id not in self.styles
 
     def delete(self, style_id: str) -> None:
-        """Forget a style that a user added.
+        """Forget a style that a user added, also one whose id the folder has taken since.
 
         Raises:
             UnknownStyle: there is none of this id.
             StyleNotRemovable: it is of the folder.
         """
-        if not self.removable(style_id):
-            raise StyleNotRemovable(f"The style {style_id!r} belongs to the gallery of this server.")
-        self.added.delete(style_id)
+        try:
+            self.added.delete(style_id)
+        except UnknownStyle:
+            if style_id in self.styles:
+                raise StyleNotRemovable(f"The style {style_id!r} belongs to the gallery of this server.") from None
+            raise

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, DirectoryPath, Field
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -11,6 +11,14 @@ def _known_scheme(url: str) -> str:
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
     return url
+
+
+def _none_if_empty(path: object) -> object:
+    """An empty variable is one that is not set; as a path it would be the folder in which the process runs."""
+    return path or None
+
+
+OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 
 
 class Settings(BaseSettings):
@@ -57,12 +65,12 @@ class Settings(BaseSettings):
         default=50_000_000, ge=1, description="Most pixels, width times height, of an image that is sent."
     )
     max_image_side: int = Field(default=16_384, ge=1, description="Longest side in pixels of an image that is sent.")
-    training_images: Path | None = Field(
+    training_images: OptionalPath = Field(
         default=None,
         description="Folder of photographs, on the workers, on which new styles are trained: COCO or any; without one, "
         "a training needs photographs of its own.",
     )
-    styles_dir: DirectoryPath | None = Field(
+    styles_dir: Annotated[DirectoryPath | None, BeforeValidator(_none_if_empty)] = Field(
         default=None,
         description="Folder of the gallery of fast styles; by default the one that comes with the program.",
     )

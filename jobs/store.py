@@ -178,9 +178,12 @@ class RedisStore(Store):
                 pipe.set(keys.lease, token, px=round(self._settings.lease_seconds * 1000))
             return new
 
-        # The lease is watched too: a worker that takes the job over between the check and the write voids the write.
+        # Besides the job, its lease is watched: a renewal between the check and the write voids taking the job over.
+        # A write of files is its holder's own, whose heartbeat renews the lease while a large file is on its way, and
+        # would void every try; the holder's token changes when somebody else takes the job.
+        guard = keys.holder if files else keys.lease
         transaction = cast(Any, self._redis.transaction)  # its type leaves out that the function may return a value
-        return cast(Job, transaction(change, keys.job, keys.lease, value_from_callable=True))
+        return cast(Job, transaction(change, keys.job, guard, value_from_callable=True))
 
     def _enter_status(self, pipe: Pipeline, job: Job) -> None:
         """Write a job that changed its status, and begin the time to live of all its keys."""

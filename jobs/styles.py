@@ -1,12 +1,14 @@
 """The styles that users added, in Redis.
 
-    nst:style:{id}   a hash: the entry, one JSON document; its weights; its thumbnail
-    nst:styles       every id, sorted by the time of its training
+    nst:style:{id}        a hash: the entry, one JSON document; its weights; its thumbnail
+    nst:style:{id}:claim  the job that trains it, while it may
+    nst:styles            every id, sorted by the time of its training
 
-They do not expire.
+Claims expire with their jobs, styles do not.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -74,6 +76,34 @@ class StyleStore:
             pipe.zadd(_INDEX, {style.id: now().timestamp()}, nx=True)
 
         self._redis.transaction(add, _key(style.id))
+
+    @reaching_redis
+    def claim(self, style_id: str, job_id: str, seconds: int, is_over: Callable[[str], bool]) -> str:
+        """Reserves an id for a job that will train a style of it, for so many seconds at most.
+
+        Args:
+            is_over: whether a job will train no more, so that its claim is void.
+
+        Returns:
+            The job that has the claim: this one, or another that was sooner.
+        """
+        key = f"{_key(style_id)}:claim"
+
+        def claim(pipe: Pipeline) -> str:
+            holder = cast(bytes | None, pipe.get(key))
+            if holder and not is_over(holder.decode()):
+                return holder.decode()
+            pipe.multi()
+            pipe.set(key, job_id, ex=seconds)
+            return job_id
+
+        transaction = cast(Any, self._redis.transaction)  # its type leaves out that the function may return a value
+        return cast(str, transaction(claim, key, value_from_callable=True))
+
+    @reaching_redis
+    def count(self) -> int:
+        """How many styles there are."""
+        return self._redis.zcard(_INDEX)
 
     @reaching_redis
     def all(self) -> list[Style]:

@@ -1,7 +1,9 @@
 """The C library's memory allocator, set for large tensors on CPU."""
 
 import ctypes
+import resource
 import sys
+from pathlib import Path
 
 # From glibc's malloc.h.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
@@ -25,9 +27,18 @@ def keep_freed_memory() -> bool:
     return all(mallopt(name, value) for name, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _LARGEST), (_TOP_PAD, 2**26)))
 
 
-def release_freed_memory() -> None:
-    """Hands memory that no tensor holds back to the system, for instance after a job."""
-    if sys.platform.startswith("linux"):
+def release_freed_memory(*, above: int = 0) -> None:
+    """Hands memory that no tensor holds back to the system, for instance after a job.
+
+    Args:
+        above: bytes; a process whose resident memory is no larger keeps what it has, because to get it back costs
+            more than a small picture.
+    """
+    if sys.platform.startswith("linux") and _resident() > above:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

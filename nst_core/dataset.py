@@ -1,5 +1,7 @@
 """Training pictures: folders of photographs and paintings as random, augmented crops."""
 
+import struct
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,9 +12,16 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from nst_core.errors import TrainingFailed
+from nst_core.options import PHOTOGRAPH_SIDE, SHORTEST_SIDE
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
+
+#: What Pillow's decoders raise for files that are damaged.
+DAMAGED = (
+    *(OSError, ValueError, SyntaxError, TypeError, LookupError, EOFError, OverflowError),
+    *(struct.error, zlib.error, Image.DecompressionBombError),
+)
 
 #: Photographs of a training, at most: they are held in memory, about a megabyte each.
 MOST_IMAGES = 4000
@@ -47,7 +56,7 @@ class TrainingImages:
         images: Iterable[Path | Image.Image],
         crop: int,
         *,
-        long_side: int = 640,
+        long_side: int = PHOTOGRAPH_SIDE,
         scales: tuple[float, float] = (0.5, 1.25),
     ) -> None:
         self.crop, self.scales, self.skipped = crop, scales, 0
@@ -55,11 +64,11 @@ class TrainingImages:
         for item in images:
             try:
                 image = item.copy() if isinstance(item, Image.Image) else _read(item)
-            except (OSError, ValueError, Image.DecompressionBombError):
+            except DAMAGED:
                 self.skipped += 1
                 continue
             image.thumbnail((long_side, long_side), Image.Resampling.LANCZOS)
-            if min(image.size) < 32:
+            if min(image.size) < SHORTEST_SIDE:
                 self.skipped += 1
                 continue
             self.pictures.append(torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous())

@@ -289,13 +289,20 @@ class Summary:
 def contact_sheet(
     rows: Sequence[Sequence[Image.Image]], captions: Sequence[Sequence[str]], cell: int = 256
 ) -> Image.Image:
-    """A labelled grid of pictures, each fitted into a square of ``cell`` pixels."""
-    sheet = Image.new("RGB", (cell * max(map(len, rows)), (cell + 16) * len(rows)), "white")
-    draw = ImageDraw.Draw(sheet)
-    for y, (row, texts) in enumerate(zip(rows, captions, strict=True)):
+    """A labelled grid of pictures, each fitted into a square of ``cell`` pixels; rows are as high as their highest."""
+    small = [[_fitted(picture, cell - 4) for picture in row] for row in rows]
+    heights = [max(picture.height for picture in row) + 20 for row in small]
+    sheet = Image.new("RGB", (cell * max(map(len, rows)), sum(heights)), "white")
+    draw, top = ImageDraw.Draw(sheet), 0
+    for row, texts, height in zip(small, captions, heights, strict=True):
         for x, (picture, text) in enumerate(zip(row, texts, strict=True)):
-            small = picture.copy()
-            small.thumbnail((cell - 4, cell - 4), Image.Resampling.LANCZOS)
-            sheet.paste(small, (x * cell + 2, y * (cell + 16) + 2))
-            draw.text((x * cell + 4, y * (cell + 16) + cell), text, fill="black")
+            sheet.paste(picture, (x * cell + 2, top + 2))
+            draw.text((x * cell + 4, top + height - 16), text, fill="black")
+        top += height
     return sheet
+
+
+def _fitted(picture: Image.Image, side: int) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return small

@@ -105,15 +105,10 @@ class FastModels:
         frozen = network.eval().requires_grad_(False)
         return frozen.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
-    def warm_up(self) -> None:
-        """Loads the styles of the gallery's folder, as many as there is room for.
-
-        Raises:
-            CorruptWeights: as :meth:`get`.
-        """
-        for style_id in self.gallery.styles:
-            if self.bytes < self.max_bytes:
-                self.get(style_id)
+    @property
+    def full(self) -> bool:
+        """Whether another style of the size of those that are here would make one of them go."""
+        return self.bytes * (1 + 1 / max(1, len(self._styles))) > self.max_bytes
 
     @property
     def bytes(self) -> int:

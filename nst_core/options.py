@@ -27,6 +27,9 @@ LARGEST_SIDE = 16_384
 #: A shorter side, at any scale, leaves less than two positions in block 5 of an encoder.
 SHORTEST_SIDE = 32
 
+#: Long side in pixels to which photographs of a training are reduced.
+PHOTOGRAPH_SIDE = 640
+
 OutputFormat = Literal["png", "jpeg", "webp", "tiff"]
 MEDIA_TYPES: dict[str, str] = {
     "png": "image/png",
@@ -222,6 +225,14 @@ class StyleTrainingOptions:
 
     def __post_init__(self) -> None:
         _check(self)
+        for kind in ("content", "style"):
+            for layer in getattr(self, f"{kind}_layers"):
+                if layer not in layer_names("vgg19"):
+                    raise InvalidOptions(f"there is no layer {layer!r}", field=f"{kind}_layers")
+        if not self.style_layers or not self.content_layers:
+            raise InvalidOptions("name at least one layer", field="style_layers")
+        if self.style_weight == 0:
+            raise InvalidOptions("style_weight must be above 0", field="style_weight")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
@@ -238,9 +249,6 @@ OPTIONS = {f.name: f for f in fields(GatysOptions)}
 
 #: The fast engine's.
 FAST_OPTIONS = {f.name: f for f in fields(FastOptions)}
-
-#: Those of the training of fast styles.
-STYLE_TRAINING_OPTIONS = {f.name: f for f in fields(StyleTrainingOptions)}
 
 
 def _check(options: Any) -> None:

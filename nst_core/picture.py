@@ -146,6 +146,8 @@ def encode(image: Image.Image, output_format: OutputFormat = "png", *, quality: 
     """An RGB or RGBA picture as a file; ``quality`` (1 to 100) for JPEG and WebP.  JPEG knows no transparency."""
     file = io.BytesIO()
     options: dict[str, object] = {"quality": quality} if output_format in LOSSY_FORMATS else {}
+    if output_format == "png":
+        options["compress_level"] = 2  # in a third of the time of 6, a twelfth larger
     if output_format == "tiff":
         options["compression"] = "tiff_deflate"
     if output_format == "jpeg":

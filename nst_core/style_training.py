@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import torch
 from PIL import Image
@@ -24,7 +24,7 @@ from nst_core.dataset import TrainingImages
 from nst_core.device import autocast, choose_precision
 from nst_core.encoders import Encoder
 from nst_core.errors import TrainingFailed
-from nst_core.fast_models import TrainedStyle, load_trunk, read_style
+from nst_core.fast_models import load_trunk, read_style
 from nst_core.files import load_checkpoint, replaced, save_checkpoint
 from nst_core.gallery import MANIFEST, SAMPLE, TRUNK, Gallery, Style
 from nst_core.image import to_picture, to_tensor
@@ -92,6 +92,7 @@ class StyleTraining:
         self.options, self.device = options, device
         self.precision = choose_precision("auto", device)
         self.encoder = encoder.to(device).eval().requires_grad_(False)
+        self.encoder.pooling = "average"  # the iterative engine may have used the same encoder with its other pooling
         self.photographs = TrainingImages(photographs, options.crop, scales=SCALES)
         self.paintings = {name: self._painting(painting) for name, painting in paintings.items()}
         self.keep_color = {name for name, painting in paintings.items() if painting.keep_color}
@@ -133,6 +134,7 @@ class StyleTraining:
 
         With a trunk, from that and from its styles: each from its own, a new one from the mean of all.  A gallery whose
         styles have networks of their own can start one style: from its own, or from the one that comes closest to it.
+        An empty gallery leaves it with random weights.
 
         Raises:
             CorruptWeights: a file cannot be read or belongs to another network.
@@ -144,23 +146,27 @@ class StyleTraining:
             trunk = load_trunk(gallery)
             mean = torch.stack(list(shared.values())).mean(0) if shared else trunk.neutral_style()
             self._use(trunk, {name: shared.get(name, mean) for name in self.styles})
-        elif len(self.styles) == 1 and known and not self.options.freeze_trunk:
+        elif len(self.styles) == 1 and not self.options.freeze_trunk:
             (name,) = self.styles
-            start = known.get(name) or self._closest(known.values(), name)
-            assert start.network is not None  # there is no trunk
-            self._use(start.network, {name: start.vector})
+            own = [(style.network, style.vector) for style in known.values() if style.network]
+            if own:
+                mine = known.get(name)
+                network, vector = (mine.network, mine.vector) if mine and mine.network else self._closest(own, name)
+                self._use(network, {name: vector})
         else:
             raise TrainingFailed(
                 f"{gallery.folder} has no trunk from which several styles, or one without it, can start"
             )
 
     @torch.no_grad()
-    def _closest(self, candidates: Iterable[TrainedStyle], name: str) -> TrainedStyle:
-        """The style that paints one crop of a photograph with the smallest loss."""
+    def _closest(
+        self, candidates: Iterable[tuple[TransformerNetwork, Tensor]], name: str
+    ) -> tuple[TransformerNetwork, Tensor]:
+        """The network and vector that paint one crop of a photograph with the smallest loss in this style."""
         image = self.photographs.draw(1, torch.Generator().manual_seed(self.options.seed)).to(self.device)
 
-        def loss(candidate: TrainedStyle) -> float:
-            self._use(cast(TransformerNetwork, candidate.network), {name: candidate.vector})
+        def loss(candidate: tuple[TransformerNetwork, Tensor]) -> float:
+            self._use(candidate[0], {name: candidate[1]})
             return float(self.losses(image, name)["total"])
 
         return min(candidates, key=loss)
@@ -247,6 +253,8 @@ class StyleTraining:
         folder.mkdir(parents=True, exist_ok=True)
         if len(self.styles) > 1 or self.options.freeze_trunk:
             _write(save(self._network_weights()), folder / TRUNK)
+        else:
+            (folder / TRUNK).unlink(missing_ok=True)
         sample.save(folder / SAMPLE, quality=90)
         entries = []
         for name in self.styles:
@@ -257,7 +265,11 @@ class StyleTraining:
         (folder / MANIFEST).write_text(json.dumps({"styles": entries}, indent=1) + "\n")
 
     def trained(self, name: str, sample: Image.Image) -> tuple[Style, bytes, Image.Image]:
-        """A style as it is now: what a gallery tells of it, its weights in fp16, and a sample painted in it."""
+        """A style as it is now: what a gallery tells of it, its weights in fp16, and a sample painted in it.
+
+        Raises:
+            TrainingFailed: the last step ended in values that are not finite.
+        """
         tensors = {"style": self.styles[name].detach().half().cpu()}
         if len(self.styles) == 1 and not self.options.freeze_trunk:
             tensors |= self._network_weights()
@@ -269,12 +281,15 @@ class StyleTraining:
             "photographs": len(self.photographs),
             **asdict(self.options),
         }
+        losses = {key: round(value, 4) for key, value in self.measure(sample, name).items()}
+        if not all(map(math.isfinite, losses.values())):
+            raise TrainingFailed(f"the style {name} paints values that are not finite; try a lower learning rate")
         style = Style(
             id=name,
             title=name,
             keeps_color=name in self.keep_color,
             training=training,
-            losses={key: round(value, 4) for key, value in self.measure(sample, name).items()},
+            losses=losses,
             weights_sha256=sha256(weights).hexdigest(),
         )
         return style, weights, self.painted(sample, name)
@@ -316,18 +331,21 @@ class StyleTraining:
         With a frozen trunk, :meth:`initialize` comes first.
 
         Raises:
-            TrainingFailed: it cannot be read or belongs to another training.
+            TrainingFailed: it cannot be read or belongs to another training; this one may be spoilt then.
         """
         state = load_checkpoint(file, self.device)
-        if state["options"] != asdict(self.options) or state["made_of"] != self._made_of():
-            raise TrainingFailed("the checkpoint belongs to a training with other options, paintings or trunk")
-        for name, style in self.styles.items():
-            style.data.copy_(state["styles"][name])
-        if not self.options.freeze_trunk:
-            self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"].cpu())
-        self.step, self.seconds = state["step"], state["seconds"]
+        try:
+            if state["options"] != asdict(self.options) or state["made_of"] != self._made_of():
+                raise TrainingFailed("the checkpoint belongs to a training with other options, paintings or trunk")
+            for name, style in self.styles.items():
+                style.data.copy_(state["styles"][name])
+            if not self.options.freeze_trunk:
+                self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.generator.set_state(state["generator"].cpu())
+            self.step, self.seconds = state["step"], state["seconds"]
+        except (KeyError, ValueError, RuntimeError, TypeError) as error:
+            raise TrainingFailed(f"the checkpoint is of another version: {error}") from None
 
 
 def _digest(*tensors: Tensor) -> str:

@@ -1,9 +1,11 @@
-"""Makes the gallery that ships with the program out of a finished training.
+"""Makes the gallery that ships with the program out of finished trainings, one style or several each.
 
-    nst train style PAINTINGS --images PHOTOGRAPHS --run-dir runs/style --keep-color starry_night
-    python scripts/make_gallery.py runs/style --photographs "480 of BSDS500"
+    nst train style starry_night.jpg --images PHOTOGRAPHS --run-dir runs/starry_night
+    nst train style the_scream.jpg --images PHOTOGRAPHS --run-dir runs/the_scream
+    python scripts/make_gallery.py runs/* --photographs "500 of BSDS500"
 
-Copies its folder, and adds to the manifest what a training cannot know: titles, artists, years, terms.
+Styles that are there and not in these folders stay.  Adds to the manifest what a training
+cannot know: titles, artists, years, terms.
 """
 
 import argparse
@@ -12,7 +14,7 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from nst_core.gallery import MANIFEST, TRUNK, Gallery
+from nst_core.gallery import MANIFEST, SAMPLE, Gallery
 
 GALLERY = Path(__file__).parents[1] / "nst_core" / "styles"
 
@@ -31,32 +33,34 @@ PAINTINGS = {
 
 
 def main() -> None:
-    """Replaces the gallery."""
+    """Adds to the gallery."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run_dir", type=Path, help="folder of a finished training")
-    parser.add_argument("--photographs", required=True, help="what it was trained on, in words")
+    parser.add_argument("run_dirs", type=Path, nargs="+", help="folders of finished trainings of single styles")
+    parser.add_argument("--photographs", required=True, help="what they were trained on, in words")
     arguments = parser.parse_args()
-    trained = Gallery(arguments.run_dir)
-    entries = []
-    for style in trained.styles.values():
-        painting = style.id.removesuffix("_color") if style.keeps_color else style.id
-        if painting not in PAINTINGS:
-            parser.error(f"{painting}: add its title, artist and year to {Path(__file__).name}")
-        title, artist, year = PAINTINGS[painting]
-        named = replace(
-            style,
-            title=f"{title}, in the photograph's colours" if style.keeps_color else title,
-            artist=artist,
-            year=year,
-            licence="Painting: public domain. Weights: Apache-2.0.",
-            training={"photographs": arguments.photographs, **style.training},
-        )
-        entries.append(asdict(named))
-        print(named.id, dict(named.losses))
-    shutil.rmtree(GALLERY, ignore_errors=True)
-    GALLERY.mkdir()
-    for name in (TRUNK, *(f"{style_id}{suffix}" for style_id in trained.styles for suffix in (".safetensors", ".jpg"))):
-        shutil.copy(arguments.run_dir / name, GALLERY)
+    styles = dict(Gallery(GALLERY).styles)
+    for folder in arguments.run_dirs:
+        trained = Gallery(folder)
+        if trained.trunk_file.exists():
+            parser.error(f"{folder}: styles with a trunk cannot stand beside others; train them one by one")
+        for style in trained.styles.values():
+            painting = style.id.removesuffix("_color") if style.keeps_color else style.id
+            if painting not in PAINTINGS:
+                parser.error(f"{painting}: add its title, artist and year to {Path(__file__).name}")
+            title, artist, year = PAINTINGS[painting]
+            styles[style.id] = replace(
+                style,
+                title=f"{title}, in the photograph's colours" if style.keeps_color else title,
+                artist=artist,
+                year=year,
+                licence="Painting: public domain. Weights: Apache-2.0.",
+                training={**style.training, "photographs": arguments.photographs},
+            )
+            for suffix in (".safetensors", ".jpg"):
+                shutil.copy(folder / f"{style.id}{suffix}", GALLERY)
+            print(style.id, dict(style.losses))
+        shutil.copy(folder / SAMPLE, GALLERY)
+    entries = [asdict(styles[style_id]) for style_id in sorted(styles)]
     (GALLERY / MANIFEST).write_text(json.dumps({"styles": entries}, indent=1) + "\n")
 
 

@@ -72,8 +72,9 @@ class Painter(ABC):
         """What a later painter of the same job needs to go on from here, between two stages; None if it cannot."""
         return None
 
-    def conclude(self) -> None:  # noqa: B027 - most have nothing to keep
-        """Keep what was made besides the picture, after the last stage; may be called again for the same job."""
+    def conclude(self) -> Callable[[], None] | None:
+        """What keeps what was made besides the picture, after the last stage; to call it again does no harm."""
+        return None
 
 
 class GatysPainter(Painter):

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Callable
 from functools import cached_property
 from hashlib import sha256
 from math import inf
@@ -80,8 +81,10 @@ class Runner:
             except NSTError as error:
                 logger.warning("the encoder %s is not loaded: %s", name, error)
         try:
-            if self.settings.warm_styles:
-                self.models.warm_up()
+            for style_id in self.models.gallery.styles if self.settings.warm_styles else ():
+                self.models.get(style_id)
+                if self.models.full:
+                    break
         except NSTError as error:
             logger.warning("the fast styles are not loaded: %s", error)
 
@@ -100,7 +103,7 @@ class Runner:
             with Heartbeat(self.store, job_id, token) as heartbeat:
                 ending = self._ending(job, token, heartbeat)
                 # With the heartbeat still going: when the store was away, it takes the lease up again before others do.
-                self._finish(job_id, token, ending)
+                self._finish(job_id, token, ending, heartbeat)
         except (LeaseLost, UnknownJob, ExpiredJob):
             logger.warning("job %s: deleted or taken over; its picture is thrown away", job_id)
         except (SystemExit, KeyboardInterrupt):
@@ -132,7 +135,7 @@ class Runner:
             return self._paint(job, token, heartbeat)
         except Canceled:
             return {"status": Status.CANCELED}
-        except (NSTError, StyleExists) as error:
+        except NSTError as error:
             return _failure(error.code, str(error))
         except SoftTimeLimitExceeded:
             limit = self.settings.soft_time_limit_seconds
@@ -142,7 +145,7 @@ class Runner:
         except Exception as error:
             if _is_out_of_memory(error):
                 torch.cuda.empty_cache()
-                return _failure("out_of_memory", "the picture does not fit into the memory of the device; ask for less")
+                return _failure("out_of_memory", "it does not fit into the memory of the device; ask for less")
             logger.exception("job %s: unexpected error", job.id)
             return _failure("internal", "the job failed for a reason that the worker's log tells")
 
@@ -154,7 +157,8 @@ class Runner:
             waiting = Progress(total_steps=painter.total_steps, message=f"loading {missing}")
             self.store.update(job.id, token, progress=waiting)
         painter.load()
-        self.store.update(job.id, token, progress=Progress(total_steps=painter.total_steps, message="painting"))
+        doing = "training" if job.method == "train" else "painting"
+        self.store.update(job.id, token, progress=Progress(total_steps=painter.total_steps, message=doing))
         loaded = monotonic()
         last: Stage | None = None
         report, preview, checkpoint = (
@@ -171,7 +175,11 @@ class Runner:
             if last.fraction < 1 and checkpoint.strikes():
                 self._save_checkpoint(job.id, token, painter)
         assert last is not None  # there is at least one stage
-        painter.conclude()
+        if last.step != painter.total_steps:  # a training that its minutes ended
+            painter.total_steps = last.step
+            self._report(job.id, token, painter, last, 0.0, with_preview=False)
+        keep = painter.conclude()
+        _check(heartbeat)
         params, picture = job.input.params, last.picture()
         output_format: OutputFormat = params["output_format"]
         result = encode(with_alpha(picture, painter.alpha), output_format, quality=params["quality"] or DEFAULT_QUALITY)
@@ -194,6 +202,7 @@ class Runner:
             ),
             "result": result,
             "preview": self._preview(picture),
+            "keep": keep,
         }
 
     def _painter(self, job: Job) -> Painter:
@@ -216,7 +225,8 @@ class Runner:
             id=params["style_id"],
             **{name: params[name] for name in ("title", "artist", "year", "licence")},
             painting=Painting(picture=self._image(job, "style.0"), keep_color=params["keep_color"]),
-            photographs=[self._image(job, f"photograph.{k}") for k in range(sent)],
+            # One after the other: each is reduced before the next is decoded.
+            photographs=(lambda: (self._image(job, f"photograph.{k}") for k in range(sent))) if sent else None,
         )
         return StyleTrainer(
             new,
@@ -268,13 +278,20 @@ class Runner:
         small.thumbnail((side, side), Image.Resampling.BILINEAR)
         return encode(small, "jpeg", quality=80)
 
-    def _finish(self, job_id: str, token: str, ending: dict[str, Any]) -> None:
+    def _finish(self, job_id: str, token: str, ending: dict[str, Any], heartbeat: Heartbeat) -> None:
         """Writes the end of the job, waiting for a store that is away: the picture took minutes to paint."""
         deadline = monotonic() + self.settings.finish_patience_seconds
+        keep: Callable[[], None] | None = ending.pop("keep", None)
         while True:
             try:
+                if heartbeat.lost:
+                    raise LeaseLost
+                if keep:
+                    keep()
                 self.store.finish(job_id, token, **ending)
                 return
+            except StyleExists as error:
+                ending, keep = _failure(error.code, str(error)), None
             except StoreUnavailable:
                 if monotonic() > deadline:
                     raise

@@ -1,17 +1,15 @@
 """Settings of a worker process."""
 
-from pathlib import Path
-
 from pydantic import Field
 
-from jobs.settings import Settings
+from jobs.settings import OptionalPath, Settings
 
 
 class WorkerSettings(Settings):
     """What a worker needs to know besides the shared settings."""
 
     device: str = Field("auto", description="Where to paint: auto (CUDA, then MPS, then CPU), cpu, cuda, cuda:1, mps.")
-    weights_dir: Path | None = Field(
+    weights_dir: OptionalPath = Field(
         None, description="Folder of VGG weights written by `nst weights`; torchvision's cache is looked into besides."
     )
     allow_download: bool = Field(True, description="Whether VGG weights that are nowhere on this machine are fetched.")
@@ -29,7 +27,7 @@ class WorkerSettings(Settings):
         0.5, gt=0, le=1, description="Seconds between two reports of progress, each with a preview."
     )
     checkpoint_seconds: float = Field(
-        10.0, gt=0, description="Seconds between two checkpoints of a training, from which another worker goes on."
+        30.0, gt=0, description="Seconds between two checkpoints of a training, from which another worker goes on."
     )
     reaper_seconds: float = Field(
         10.0, gt=0, description="Seconds between two searches for jobs whose worker has died; they are queued again."

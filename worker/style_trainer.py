@@ -2,7 +2,7 @@
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class NewStyle:
         id: of the style that it makes.
         title, artist, year, licence: of the painting, as the gallery will tell.
         painting: with whether its colours stay with it.
-        photographs: of the user's own; empty to train on the server's.
+        photographs: gives the user's own, one after the other; None to train on the server's.
     """
 
     id: str
@@ -42,7 +42,7 @@ class NewStyle:
     year: str
     licence: str
     painting: Painting
-    photographs: Sequence[Image.Image]
+    photographs: Callable[[], Iterable[Image.Image]] | None
 
 
 class StyleTrainer(Painter):
@@ -81,25 +81,37 @@ class StyleTrainer(Painter):
 
     @override
     def load(self) -> None:
-        gallery = self.models.gallery
-        photographs = self.new.photographs or find_images(self._folder(), MOST_PHOTOGRAPHS)
-        encoder = self.encoders.get(self.encoder)
-        paintings = {self.new.id: self.new.painting}
-        self._training = StyleTraining(encoder, photographs, paintings, self.options, self.models.device)
-        self._training.initialize(gallery)
-        self._sample = decode(gallery.sample(), PictureLimits())
+        self._sample = decode(self.models.gallery.sample(), PictureLimits())
+        self._training = self._begin()
         if self.last_checkpoint:
             try:
                 self._training.resume(io.BytesIO(self.last_checkpoint))
             except TrainingFailed as error:
                 logger.warning("style %s: %s; it begins anew", self.new.id, error)
+                self._training = self._begin()
         self.done = self._training.fraction
 
-    def _folder(self) -> Path:
-        if self.images is None or not self.images.is_dir():
-            # Without the path, which is nobody's business but the server's.
+    def _begin(self) -> StyleTraining:
+        """A training at its first step.
+
+        Raises:
+            TrainingFailed: there are no photographs.
+        """
+        photographs = self.new.photographs() if self.new.photographs else self._files()
+        encoder = self.encoders.get(self.encoder)
+        paintings = {self.new.id: self.new.painting}
+        training = StyleTraining(encoder, photographs, paintings, self.options, self.models.device)
+        training.initialize(self.models.gallery)
+        return training
+
+    def _files(self) -> list[Path]:
+        # Without the path, which is nobody's business but the server's.
+        if self.images is None:
             raise TrainingFailed("the worker has no folder of photographs (NST_TRAINING_IMAGES)")
-        return self.images
+        try:
+            return find_images(self.images, MOST_PHOTOGRAPHS)
+        except TrainingFailed:
+            raise TrainingFailed("the worker's folder of photographs (NST_TRAINING_IMAGES) holds none") from None
 
     @override
     def paint(self) -> Iterator[Stage]:
@@ -121,10 +133,9 @@ class StyleTrainer(Painter):
         return file.getvalue()
 
     @override
-    def conclude(self) -> None:
+    def conclude(self) -> Callable[[], None]:
         style, weights, painted = self._training.trained(self.new.id, self._sample)
         new = self.new
         style = replace(style, title=new.title, artist=new.artist, year=new.year, licence=new.licence)
-        self.added.add(
-            style, weights=weights, thumbnail=encode(thumbnail(painted), "jpeg", quality=85), job_id=self.job_id
-        )
+        small = encode(thumbnail(painted), "jpeg", quality=85)
+        return lambda: self.added.add(style, weights=weights, thumbnail=small, job_id=self.job_id)

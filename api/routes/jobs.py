@@ -17,7 +17,7 @@ router = APIRouter(tags=["jobs"])
 def list_jobs(
     store: StoreDep,
     status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,
-    method: Annotated[Method | None, Query(description="Only jobs of this engine.")] = None,
+    method: Annotated[Method | None, Query(description="Only jobs of this method.")] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="Jobs on a page, at most.")] = 20,
     cursor: Annotated[
         str | None, Query(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="`next_cursor` of the page before.")

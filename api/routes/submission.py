@@ -13,9 +13,9 @@ from api.job_form import Submission, read_submission, resolve_size
 from api.multipart import multipart_form
 from api.schema import job_form_schema
 from api.settings import ApiSettings
-from api.uploads import CheckedImage, check_image
+from api.uploads import CheckedImage, check_image, too_narrow
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
-from nst_core.options import SHORTEST_SIDE, FastOptions, GatysOptions, output_size
+from nst_core.options import FastOptions, GatysOptions
 
 #: The longest side that a WebP file can have.
 _WEBP_LARGEST_SIDE = 16_383
@@ -94,11 +94,5 @@ def _shape_errors(options: GatysOptions | FastOptions, images: dict[str, Checked
     long_sides = {"content": options.size}
     if isinstance(options, GatysOptions):
         long_sides["style"] = options.style_size or options.size
-    errors = []
-    for name, long_side in long_sides.items():
-        image = images[name]
-        width, height = output_size(image.width, image.height, long_side)
-        if min(width, height) < SHORTEST_SIDE:
-            scaled = f"{image.width} x {image.height} pixels would be scaled to {width} x {height}"
-            errors.append((name, f"{scaled}; the short side must keep at least {SHORTEST_SIDE} pixels"))
-    return errors
+    told = {name: too_narrow(images[name], long_side) for name, long_side in long_sides.items()}
+    return [(name, detail) for name, detail in told.items() if detail]

@@ -1,9 +1,11 @@
 """``POST /styles``: a painting becomes a job that trains a style."""
 
 from dataclasses import asdict
+from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
+from ulid import ULID
 
 from api.acceptance import ACCEPTED, accept
 from api.deps import CeleryDep, DecodersDep, GalleryDep, SettingsDep, StoreDep
@@ -11,13 +13,17 @@ from api.errors import Problem, invalid_fields, problems
 from api.multipart import multipart_form
 from api.schema import style_form_schema
 from api.settings import ApiSettings
-from api.style_form import MAX_PHOTOGRAPHS, NewStyle, read_new_style
-from api.uploads import CheckedImage, check_image
-from jobs.contract import Job, JobInput, Status, Urls, new_job_id, now
+from api.style_form import MAX_PHOTOGRAPHS, StyleRequest, read_style_request
+from api.uploads import CheckedImage, check_image, too_narrow
+from jobs.contract import Job, JobInput, Urls, new_job_id, now
+from jobs.errors import ExpiredJob, UnknownJob
 from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from nst_core.errors import UnknownStyle
-from nst_core.options import SHORTEST_SIDE
+from nst_core.options import PHOTOGRAPH_SIDE
+
+#: A job that has claimed an id is in the store after this time, or never will be.
+_NOT_STORED_YET = timedelta(minutes=1)
 
 
 def make_router(settings: ApiSettings) -> APIRouter:
@@ -51,54 +57,65 @@ async def create_style(
     The job's preview and result are a sample photograph in the new style; when it has succeeded, the style is in the
     gallery.
     """
-    async with multipart_form(request, settings, max_files=1 + MAX_PHOTOGRAPHS) as form:
-        new = read_new_style(form, settings)
-        await run_in_threadpool(_see_that_the_id_is_free, new.id, gallery, store)
-        painting, *photographs = [await check_image(name, file, settings, decoders) for name, file in new.files]
-    _check_shapes(painting, photographs)
+    # One more file than photographs and a painting, so that too many are told by their own name.
+    async with multipart_form(request, settings, max_files=2 + MAX_PHOTOGRAPHS) as form:
+        asked = read_style_request(form, settings)
+        await run_in_threadpool(_see_that_there_is_room, asked.id, gallery, settings)
+        painting, *photographs = [await check_image(name, file, settings, decoders) for name, file in asked.files]
+    _check_shapes(asked, painting, photographs)
+    job = _make_job(asked, painting, photographs)
+    await run_in_threadpool(_claim, asked.id, job.id, gallery, store, settings)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}
-    return await accept(_make_job(new, painting, photographs), stored, store, celery, request, response)
+    return await accept(job, stored, store, celery, request, response)
 
 
-def _see_that_the_id_is_free(style_id: str, gallery: ServiceGallery, store: Store) -> None:
-    """Two trainings of one id that are sent at the same moment both pass; the slower one fails at its end."""
+def _see_that_there_is_room(style_id: str, gallery: ServiceGallery, settings: ApiSettings) -> None:
     try:
         _ = gallery[style_id]
     except UnknownStyle:
         pass
     else:
         raise _taken(f"There is a style {style_id!r} already.")
-    for status in (Status.QUEUED, Status.PROCESSING):
-        cursor: str | None = None
-        while True:
-            page = store.list_jobs(status=status, method="train", limit=100, cursor=cursor)
-            for job in page.items:
-                if job.input.params.get("style_id") == style_id:
-                    raise _taken(f"The job {job.id} is training a style {style_id!r}.")
-            cursor = page.next_cursor
-            if cursor is None:
-                break
+    if gallery.added.count() >= settings.max_styles:
+        limit = f"{settings.max_styles} styles of users, which is the limit of this server (NST_MAX_STYLES)"
+        raise Problem(409, "too_many_styles", f"There are {limit}; delete one first.")
+
+
+def _claim(style_id: str, job_id: str, gallery: ServiceGallery, store: Store, settings: ApiSettings) -> None:
+    """See that nobody else is training a style of this id."""
+
+    def is_over(job_id: str) -> bool:
+        try:
+            return store.get(job_id).status.is_final
+        except ExpiredJob:
+            return True
+        except UnknownJob:  # deleted; or claimed a moment ago and not stored yet
+            return ULID.parse(job_id).datetime < now() - _NOT_STORED_YET
+
+    holder = gallery.added.claim(style_id, job_id, settings.pending_ttl_seconds, is_over)
+    if holder != job_id:
+        raise _taken(f"The job {holder} is training a style {style_id!r}.")
 
 
 def _taken(detail: str) -> Problem:
     return Problem(409, "style_exists", detail, errors=[("id", detail)])
 
 
-def _check_shapes(painting: CheckedImage, photographs: list[CheckedImage]) -> None:
-    """Images that are too small to learn from."""
-    images = [("style", painting), *(("photograph", photograph) for photograph in photographs)]
-    errors = [
-        (name, f"is {image.width} x {image.height} pixels; the short side must have at least {SHORTEST_SIDE}")
-        for name, image in images
-        if min(image.width, image.height) < SHORTEST_SIDE
-    ]
+def _check_shapes(asked: StyleRequest, painting: CheckedImage, photographs: list[CheckedImage]) -> None:
+    """Images so small or elongated that there is nothing to learn from."""
+    images = [("style", painting, asked.options.style_size)]
+    for photograph in photographs:
+        longest = max(photograph.width, photograph.height)
+        images.append(("photograph", photograph, min(PHOTOGRAPH_SIDE, longest)))
+    told = [(name, too_narrow(image, long_side)) for name, image, long_side in images]
+    errors = [(name, detail) for name, detail in told if detail]
     if errors:
         raise invalid_fields(errors)
 
 
-def _make_job(new: NewStyle, painting: CheckedImage, photographs: list[CheckedImage]) -> Job:
+def _make_job(asked: StyleRequest, painting: CheckedImage, photographs: list[CheckedImage]) -> Job:
     job_id = new_job_id()
-    params = {"style_id": new.id, **new.about, "keep_color": new.keep_color, **asdict(new.options)}
+    params = {"style_id": asked.id, **asked.about, "keep_color": asked.keep_color, **asdict(asked.options)}
     return Job(
         id=job_id,
         method="train",
@@ -108,6 +125,6 @@ def _make_job(new: NewStyle, painting: CheckedImage, photographs: list[CheckedIm
             style_sha256=[painting.sha256],
             photograph_sha256=[photograph.sha256 for photograph in photographs],
         ),
-        metadata=new.metadata,
+        metadata=asked.metadata,
         urls=Urls.of(job_id),
     )

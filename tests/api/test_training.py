@@ -1,10 +1,12 @@
 """``POST /styles`` and ``DELETE /styles/{id}``."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.routes import training
 from jobs.contract import Job
 from jobs.protocol import Store
 from jobs.styles import StyleStore
@@ -69,7 +71,7 @@ def test_what_is_wrong_is_told_of_every_field(trainer, png: bytes) -> None:
     }  # fmt: skip
     errors = refused(post(trainer, png, **fields))
     assert errors.pop("minutes") == (
-        "must be at most 30 on this server, not 31 (NST_MAX_TRAINING_MINUTES, NST_TIME_LIMIT_SECONDS)"
+        "must be above 0 and at most 30 on this server, not 31 (NST_MAX_TRAINING_MINUTES, NST_TIME_LIMIT_SECONDS)"
     )
     # Options are checked one after the other, so that one of steps and crop is told.
     assert errors.pop("steps", "") or errors.pop("crop", "")
@@ -99,14 +101,21 @@ def test_fields_that_are_missing_are_named(trainer) -> None:
     assert refused(trainer.post("/styles", files={"photograph": b""})) == {"id": "is required", "style": "is required"}
 
 
-def test_an_id_is_taken_once(trainer, png: bytes) -> None:
+def test_an_id_is_taken_once(trainer, png: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     for style_id, detail in (("waves", "There is a style 'waves' already."), ("noise", "is training a style 'noise'.")):
         first = post(trainer, png, id=style_id)
         response = post(trainer, png, id=style_id)
         assert (response.status_code, response.json()["code"]) == (409, "style_exists")
         assert detail in response.json()["detail"]
     trainer.post(f"/jobs/{first.json()['id']}/cancel")
-    assert post(trainer, png).status_code == 202
+    again = post(trainer, png)
+    assert again.status_code == 202
+    # A job that was deleted trains no more; but one that has only just claimed the id may not be stored yet.
+    trainer.delete(f"/jobs/{again.json()['id']}")
+    assert post(trainer, png).status_code == 409
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_NOT_STORED_YET", timedelta(0))
+        assert post(trainer, png).status_code == 202
 
 
 @pytest.mark.parametrize("name", ["style", "photograph"])
@@ -115,14 +124,25 @@ def test_images_that_cannot_be_learned_from_are_refused(trainer, png: bytes, pic
         files = [("style", png), ("photograph", data)] if name == "photograph" else [("style", data)]
         return trainer.post("/styles", files=files, data={"id": "noise"})
 
-    assert refused(send(picture(200, 31))) == {name: "is 200 x 31 pixels; the short side must have at least 32"}
+    for width, height in ((1300, 50), (200, 31) if name == "photograph" else (600, 36)):
+        assert "the short side must keep at least 32 pixels" in refused(send(picture(width, height)))[name]
     assert (send(b"no image").status_code, send(b"no image").json()["code"]) == (415, "unsupported_format")
     assert trainer.get("/jobs").json()["items"] == []
 
 
 def test_too_many_photographs_are_refused(trainer, png: bytes) -> None:
-    response = post(trainer, png, photographs=17)
-    assert (response.status_code, response.json()["code"]) == (400, "malformed_body")
+    assert refused(post(trainer, png, photographs=17)) == {"photograph": "must be at most 16 files"}
+
+
+def test_what_is_more_than_this_server_does_is_refused(trainer, make_client: MakeClient, png: bytes) -> None:
+    assert "NST_MAX_SIZE" in refused(post(make_client(max_size=256), png, photographs=1, style_size=257))["style_size"]
+    assert "NST_MAX_TRAINING_PIXELS" in refused(post(trainer, png, batch=64, crop=224))["batch"]
+    assert post(trainer, png, batch=20, crop=224).status_code == 202
+    for text in ("0", "-1", "1e-7"):
+        assert "above 0 and at most 30 " in refused(post(trainer, png, minutes=text))["minutes"]
+    response = post(make_client(max_styles=0), png, photographs=1, id="other")
+    assert (response.status_code, response.json()["code"]) == (409, "too_many_styles")
+    assert "NST_MAX_STYLES" in response.json()["detail"]
 
 
 def test_a_users_style_can_be_painted_and_taken_away(client, png: bytes, redis_url: str) -> None:

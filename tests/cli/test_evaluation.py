@@ -95,7 +95,7 @@ def test_styles_are_held_against_the_iterative_engine(
     table = [line.split() for line in result.output.splitlines()]
     assert [row[0] for row in table if len(row) == 10] == ["waves", "waves_color", "all"]
     with Image.open(tmp_path / "out" / "sheet-64.jpg") as sheet:
-        assert sheet.size == (3 * 256, 3 * 272)  # the painting and the photographs, the head and the styles
+        assert sheet.size == (3 * 256, 3 * 116)  # the painting and the photographs, the head and the styles
     found = json.loads((tmp_path / "out" / "figures.json").read_text())
     assert [(p["size"], p["style"], p["content"]) for p in found["pictures"]] == [
         (64, style, content) for style in ("waves", "waves_color") for content in ("painting_0", "painting_1")

@@ -14,7 +14,7 @@ Run = Callable[..., Result]
 COMMANDS = (
     *([], ["up"], ["stylize"], ["submit"], ["demo"], ["weights"], ["weights", "fetch"], ["weights", "import"]),
     *(["train"], ["train", "encoder"], ["train", "style"], ["eval"], ["eval", "encoder"], ["eval", "style"]),
-    *(["styles"], ["styles", "list"], ["styles", "export"]),
+    *(["styles"], ["styles", "list"], ["styles", "export"], ["styles", "train"]),
 )
 
 

@@ -596,3 +596,34 @@ def test_a_full_redis_refuses_new_jobs_as_unavailable(redis_url: str) -> None:
             client.config_set("maxmemory", "0")
         assert list(client.scan_iter()) == []
     store.close()
+
+
+def test_a_checkpoint_is_kept_until_the_job_ends(store: Store) -> None:
+    job_id = add_job(store)
+    start(store, job_id)
+    assert store.checkpoint(job_id) is None
+    store.save_checkpoint(job_id, "a", b"first")
+    store.save_checkpoint(job_id, "a", b"second")
+    with pytest.raises(LeaseLost):
+        store.save_checkpoint(job_id, "b", b"of somebody else")
+    store.requeue(job_id, "a")
+    assert store.checkpoint(job_id) == b"second"
+    start(store, job_id, "b")
+    assert store.checkpoint(job_id) == b"second"
+    succeed(store, job_id, "b")
+    assert store.checkpoint(job_id) is None
+
+
+def test_a_write_of_files_outlasts_the_renewals_of_its_own_lease(store: Store) -> None:
+    job_id = add_job(store)
+    start(store, job_id)
+    calls: list[str] = []
+
+    def rule(job: Job, holder: str | None, last: str | None) -> Job:
+        calls.append(job.id)
+        store.renew(job_id, "a")  # as the heartbeat does while a large file is on its way
+        return job
+
+    store._change(job_id, rule, {"checkpoint": b"large"}, token="a")
+    assert calls == [job_id]
+    assert store.checkpoint(job_id) == b"large"

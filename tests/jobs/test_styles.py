@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -100,5 +101,23 @@ def test_only_styles_of_users_are_deleted(styles: StyleStore, styles_dir: Path) 
     gallery.delete("noise")
     with pytest.raises(UnknownStyle):
         gallery.delete("noise")
+    add(styles, replace(NOISE, id="waves"))  # before the folder had one of this id
+    gallery.delete("waves")
     with pytest.raises(StyleNotRemovable, match="belongs to the gallery of this server"):
         gallery.delete("waves")
+    assert gallery["waves"].title == "Waves [at night]"
+
+
+def test_an_id_is_claimed_by_one_job_until_that_is_over(styles: StyleStore, redis_url: str) -> None:
+    over: set[str] = set()
+    claim = partial(styles.claim, "noise", seconds=100, is_over=over.__contains__)
+    assert claim("one") == "one"
+    assert claim("two") == "one"
+    over.add("one")
+    assert claim("two") == "two"
+    assert claim("one") == "two"
+    with redis.Redis.from_url(redis_url) as client:
+        assert 0 < client.ttl("nst:style:noise:claim") <= 100
+    assert styles.count() == 0
+    add(styles)
+    assert styles.count() == 1

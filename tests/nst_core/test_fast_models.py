@@ -69,14 +69,14 @@ def test_a_style_may_have_a_network_of_its_own(self_contained: Gallery) -> None:
     assert "waves_color" not in models
 
 
-def test_warming_up_loads_as_many_styles_as_there_is_room_for(gallery: Gallery) -> None:
-    for room, expected in ((1000, ["waves", "waves_color"]), (0, ["waves"])):
-        models = make_models(gallery, room)
-        models.warm_up()
-        assert [style_id for style_id in gallery.styles if style_id in models] == expected
-        network, vector = models.get("waves")
-        assert not any(p.requires_grad for p in network.parameters())
-        assert {p.dtype for p in (vector, *network.parameters())} == {torch.float32}
+def test_a_cache_tells_when_there_is_no_room_for_another_style(self_contained: Gallery) -> None:
+    models = FastModels(self_contained, CPU)
+    network, vector = models.get("waves_color")
+    assert not any(p.requires_grad for p in network.parameters())
+    assert {p.dtype for p in (vector, *network.parameters())} == {torch.float32}
+    assert not models.full
+    models.max_bytes = models.bytes + 1
+    assert models.full
 
 
 def test_the_style_used_least_recently_makes_room(gallery: Gallery, styles_dir: Path, tmp_path: Path) -> None:

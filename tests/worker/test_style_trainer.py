@@ -1,6 +1,7 @@
 """Jobs that train a style."""
 
 import io
+import shutil
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from jobs.contract import Job, Status
+from jobs.errors import StoreUnavailable
 from jobs.memory import MemoryStore
 from jobs.styles import StyleStore
 from nst_core.errors import UnknownStyle
@@ -98,7 +100,8 @@ def test_a_folder_of_photographs_takes_the_place_of_those_that_were_not_sent(
     store: MemoryStore, styles: StyleStore, settings: WorkerSettings, add_training: AddJob, png: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "one.png").write_bytes(png)
-    for folder, outcome in ((tmp_path, "succeeded"), (tmp_path / "nothing", "failed"), (None, "failed")):
+    (empty := tmp_path / "empty").mkdir()
+    for folder, outcome in ((tmp_path, "succeeded"), (tmp_path / "no", "failed"), (empty, "failed"), (None, "failed")):
         job_id = add_training(photographs=0, style_id=f"noise_{outcome}").id
         Runner(store, settings.model_copy(update={"training_images": folder})).run(job_id)
         job = store.get(job_id)
@@ -138,3 +141,53 @@ def test_of_two_trainings_of_one_id_the_second_fails(
     assert error is not None
     assert error.code == "style_exists"
     assert styles.get("noise").title == "First"
+
+
+def test_a_training_that_its_minutes_end_tells_how_far_it_came(
+    runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob
+) -> None:
+    job_id = add_training(steps=1_000_000, minutes=1e-6).id
+    runner.run(job_id)
+    progress = store.get(job_id).progress
+    assert (progress.fraction, progress.step, progress.total_steps) == (1, 1, 1)
+    assert styles.get("noise").training["step"] == 1
+
+
+def test_a_finished_training_waits_for_a_store_that_is_away(
+    runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, tries = StyleStore.add, []
+
+    def away_at_first(self: StyleStore, *arguments: Any, **more: Any) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise StoreUnavailable
+        add(self, *arguments, **more)
+
+    monkeypatch.setattr(StyleStore, "add", away_at_first)
+    monkeypatch.setattr("worker.runner.sleep", lambda seconds: None)
+    job_id = add_training().id
+    runner.run(job_id)
+    assert store.get(job_id).status is Status.SUCCEEDED
+    assert styles.get("noise").title == "Noise"
+
+
+def test_a_gallery_without_styles_can_train_its_first(
+    store: MemoryStore, settings: WorkerSettings, add_training: AddJob, styles_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "manifest.json").write_text('{"styles": []}')
+    shutil.copy(styles_dir / "sample.jpeg", tmp_path)
+    job_id = add_training(steps=1).id
+    Runner(store, settings.model_copy(update={"styles_dir": tmp_path})).run(job_id)
+    assert store.get(job_id).status is Status.SUCCEEDED
+
+
+def test_what_an_optimisation_did_to_the_encoder_does_not_matter(
+    runner: Runner, styles: StyleStore, add_training: AddJob, add_job: AddJob
+) -> None:
+    runner.run(add_training().id)
+    expected = styles.weights("noise")
+    styles.delete("noise")
+    runner.run(add_job(pooling="max").id)
+    runner.run(add_training().id)
+    assert styles.weights("noise") == expected
