@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=384)
     parser.add_argument("--styles-dir", type=Path, help="folder of a gallery; by default the one that ships")
     parser.add_argument("--style-id", help="by default the gallery's first")
-    parser.add_argument("--poll", type=float, default=0.005, help="seconds between two looks at the job")
+    parser.add_argument("--poll", type=float, default=0.02, help="seconds between two looks at the job")
     arguments = parser.parse_args()
     if arguments.jobs < 2:
         parser.error("--jobs must be at least 2")

@@ -1,5 +1,6 @@
 """The engines as the runner sees them: something to load, then a picture on its way."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from nst_core.fast_models import FastModels
 from nst_core.gatys import paint
 from nst_core.options import FastOptions, GatysOptions
 from nst_core.pretrained import EncoderCache
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +132,11 @@ class FastPainter(Painter):
 
     @override
     def load(self) -> None:
-        self._network, self._style = self.models.get(self.style_id)
+        models, before = self.models, self.models.misses
+        self._network, self._style = models.get(self.style_id)
+        if models.misses > before:
+            told = (self.style_id, models.bytes / 1e6, models.hits, models.misses)
+            logger.info("style %s: loaded; %.1f MB of styles here, %d hits, %d misses so far", *told)
 
     @override
     def paint(self) -> Iterator[Stage]:

@@ -117,8 +117,13 @@ def test_the_result_is_as_transparent_as_the_content(
 
 
 def test_a_style_stays_warm(
-    runner: Runner, store: MemoryStore, add_fast_job: AddJob, monkeypatch: pytest.MonkeyPatch
+    runner: Runner,
+    store: MemoryStore,
+    add_fast_job: AddJob,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     told: list[str] = []
     update = store.update
 
@@ -134,6 +139,8 @@ def test_a_style_stays_warm(
     assert store.get(cold).metrics.load_seconds
     assert store.get(warm).metrics.load_seconds == 0
     assert (runner.models.hits, runner.models.misses) == (1, 1)
+    (line,) = [text for text in caplog.messages if text.startswith("style waves: loaded")]
+    assert line.endswith("0 hits, 1 misses so far")
 
 
 def test_warming_up_loads_the_network(
