@@ -37,5 +37,6 @@ def load_checkpoint(file: Path | BinaryIO, device: torch.device) -> dict[str, An
     try:
         state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # torch raises many types for a damaged file
-        raise TrainingFailed(f"the checkpoint cannot be read: {error}") from None
+        name = f" {file.name}" if isinstance(file, Path) else ""
+        raise TrainingFailed(f"the checkpoint{name} cannot be read: {str(error).splitlines()[0]}") from None
     return state
