@@ -38,5 +38,7 @@ def load_checkpoint(file: Path | BinaryIO, device: torch.device) -> dict[str, An
         state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # torch raises many types for a damaged file
         name = f" {file.name}" if isinstance(file, Path) else ""
-        raise TrainingFailed(f"the checkpoint{name} cannot be read: {str(error).splitlines()[0]}") from None
+        raise TrainingFailed(
+            f"the checkpoint{name} cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}"
+        ) from None
     return state
