@@ -93,7 +93,9 @@ def test_ctrl_c_keeps_results_and_jobs_for_the_next_start(system: System, folder
     ids=["supervisor", "closed terminal", "impatience"],
 )
 def test_nothing_is_left_behind(system: System, folder: Path, up: Start, numbers: tuple[signal.Signals, ...]) -> None:
-    process, _ = up(**IDLE)
+    process, service = up(**IDLE)
+    # A second signal that meets a worker while it starts makes Celery print a trace of its own.
+    wait_for(lambda: service.http.get("/readyz").json()["workers"] == 2)
     # Redis, the API, two workers and their children, and the command itself.
     assert len(wait_for(lambda: len(found := system.processes(folder)) >= 7 and found)) >= 7
     status, output = end(process, *numbers)
