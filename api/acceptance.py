@@ -1,13 +1,14 @@
 """A job that was made of a request: kept, queued, and told to the client."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from celery import Celery
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.errors import problems
 from jobs.contract import Job
 from jobs.errors import JobsError, StoreUnavailable
 from jobs.protocol import Store
@@ -17,7 +18,7 @@ from jobs.queue import enqueue
 RETRY_AFTER = "1"
 
 #: The ``responses`` of an endpoint that accepts jobs, for the OpenAPI document.
-ACCEPTED: dict[int | str, dict[str, Any]] = {
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {
         "description": "The job is queued.",
         "headers": {
@@ -26,6 +27,29 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
         },
     }
 }
+
+
+def accepting_router(
+    path: str, endpoint: Callable[..., Any], form: dict[str, Any], *, tag: str, summary: str, refusals: tuple[int, ...]
+) -> APIRouter:
+    """A router with one endpoint that makes a job of a multipart form.
+
+    Args:
+        form: the JSON schema of its body.
+        refusals: statuses of the problems it may answer with.
+    """
+    router = APIRouter(tags=[tag])
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=["POST"],
+        status_code=202,
+        response_model=Job,
+        responses=problems(*refusals) | _ACCEPTED,
+        openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}},
+        summary=summary,
+    )
+    return router
 
 
 async def accept(

@@ -66,6 +66,11 @@ class FormReader:
         """Note what is wrong with a field, unless something is already."""
         self.errors.setdefault(name, detail)
 
+    def bound(self, name: str, values: Mapping[str, Any], most: int, setting: str) -> None:
+        """Note that a number is more than this server's setting allows, if it was sent and is."""
+        if values.get(name, 0) > most:
+            self.refuse(name, f"must be at most {most} on this server ({setting}), not {values[name]}")
+
     def require(self, name: str) -> None:
         """Note that a field is missing, if it is."""
         if name not in self.files | self.texts:

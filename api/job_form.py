@@ -142,9 +142,7 @@ class _JobReader(FormReader):
         defaults: dict[str, Any] = {"encoder": settings.default_encoder} if engine is GatysOptions else {}
         values = defaults | self.values(engine)
         for name in ("size", "style_size"):
-            if values.get(name, 0) > settings.max_size:
-                limit = f"must be at most {settings.max_size} on this server (NST_MAX_SIZE)"
-                self.refuse(name, f"{limit}, not {values[name]}")
+            self.bound(name, values, settings.max_size, "NST_MAX_SIZE")
         options = self.options(engine, values) or engine()
         if isinstance(options, GatysOptions) and (options.init == "image") != ("init_image" in self.files):
             self.refuse("init_image", "goes with init=image, and only with it")

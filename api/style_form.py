@@ -73,8 +73,7 @@ def _bounded(reader: FormReader, settings: ApiSettings, values: dict[str, Any]) 
     if not SHORTEST_MINUTES <= minutes <= limit:
         bounds = f"must be above 0 and at most {limit:g} on this server, not {minutes:g}"
         reader.refuse("minutes", f"{bounds} (NST_MAX_TRAINING_MINUTES, NST_TIME_LIMIT_SECONDS)")
-    if values.get("style_size", 0) > settings.max_size:
-        reader.refuse("style_size", f"must be at most {settings.max_size} on this server (NST_MAX_SIZE)")
+    reader.bound("style_size", values, settings.max_size, "NST_MAX_SIZE")
     batch, crop = (values.get(name, OPTIONS[name].default) for name in ("batch", "crop"))
     if batch * crop * crop > settings.max_training_pixels:
         limit_of_step = f"{settings.max_training_pixels} pixels on this server (NST_MAX_TRAINING_PIXELS)"

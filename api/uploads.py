@@ -1,6 +1,7 @@
 """Images that clients send: decoded for real before a job is made of them."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -32,13 +33,19 @@ class CheckedImage:
     height: int
 
 
-def too_narrow(image: CheckedImage, long_side: int) -> str | None:
+def _too_narrow(image: CheckedImage, long_side: int) -> str | None:
     """What is wrong with an image of which nothing is left when it is scaled to this long side; None if there is."""
     width, height = output_size(image.width, image.height, long_side)
     if min(width, height) >= SHORTEST_SIDE:
         return None
     scaled = f"{image.width} x {image.height} pixels would be scaled to {width} x {height}"
     return f"{scaled}; the short side must keep at least {SHORTEST_SIDE} pixels"
+
+
+def narrow_images(images: Iterable[tuple[str, CheckedImage, int]]) -> list[tuple[str, str]]:
+    """(name, what is wrong) of those of (name, image, long side) that are too narrow."""
+    told = [(name, _too_narrow(image, long_side)) for name, image, long_side in images]
+    return [(name, detail) for name, detail in told if detail]
 
 
 async def check_image(name: str, upload: UploadFile, settings: ApiSettings, limiter: CapacityLimiter) -> CheckedImage:

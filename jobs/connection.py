@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
+from redis.client import Pipeline
 from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, TimeoutError
 from redis.retry import Retry
 
@@ -23,6 +24,12 @@ def connect(url: str) -> Redis:
     if not url.startswith("unix://"):
         options |= {"socket_connect_timeout": 2.0, "socket_keepalive": True}
     return Redis.from_url(url, **options)
+
+
+def transaction(redis: Redis, change: Callable[[Pipeline], R], *keys: str) -> R:
+    """What ``change`` returns, as soon as nobody else has touched these keys between its reads and its writes."""
+    run = cast(Any, redis.transaction)  # its type leaves out that the function may return a value
+    return cast(R, run(change, *keys, value_from_callable=True))
 
 
 def reaching_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:

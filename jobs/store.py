@@ -24,7 +24,7 @@ from redis import Redis
 from redis.client import Pipeline
 from typing_extensions import override
 
-from jobs.connection import connect, reaching_redis
+from jobs.connection import connect, reaching_redis, transaction
 from jobs.contract import Job, JobPage, Status
 from jobs.errors import ExpiredJob, UnknownJob
 from jobs.protocol import NO_FILES, FileName, Rule, Store
@@ -134,7 +134,7 @@ class RedisStore(Store):
             pipe.delete(*vars(keys).values())
             self._leave_indexes(pipe, [job_id])
 
-        self._redis.transaction(forget, keys.job)
+        transaction(self._redis, forget, keys.job)
 
     @override
     @reaching_redis
@@ -182,8 +182,7 @@ class RedisStore(Store):
         # A write of files is its holder's own, whose heartbeat renews the lease while a large file is on its way, and
         # would void every try; the holder's token changes when somebody else takes the job.
         guard = keys.holder if files else keys.lease
-        transaction = cast(Any, self._redis.transaction)  # its type leaves out that the function may return a value
-        return cast(Job, transaction(change, keys.job, guard, value_from_callable=True))
+        return transaction(self._redis, change, keys.job, guard)
 
     def _enter_status(self, pipe: Pipeline, job: Job) -> None:
         """Write a job that changed its status, and begin the time to live of all its keys."""

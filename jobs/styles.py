@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.connection import connect, reaching_redis
+from jobs.connection import connect, reaching_redis, transaction
 from jobs.contract import now
 from jobs.errors import StyleExists
 from nst_core.errors import UnknownStyle
@@ -75,7 +75,7 @@ class StyleStore:
             pipe.hset(_key(style.id), mapping=cast(Any, values))
             pipe.zadd(_INDEX, {style.id: now().timestamp()}, nx=True)
 
-        self._redis.transaction(add, _key(style.id))
+        transaction(self._redis, add, _key(style.id))
 
     @reaching_redis
     def claim(self, style_id: str, job_id: str, seconds: int, is_over: Callable[[str], bool]) -> str:
@@ -97,8 +97,7 @@ class StyleStore:
             pipe.set(key, job_id, ex=seconds)
             return job_id
 
-        transaction = cast(Any, self._redis.transaction)  # its type leaves out that the function may return a value
-        return cast(str, transaction(claim, key, value_from_callable=True))
+        return transaction(self._redis, claim, key)
 
     @reaching_redis
     def count(self) -> int:

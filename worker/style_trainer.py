@@ -14,7 +14,7 @@ from nst_core.dataset import find_images
 from nst_core.errors import TrainingFailed
 from nst_core.fast_models import FastModels
 from nst_core.options import StyleTrainingOptions
-from nst_core.picture import PictureLimits, decode, encode
+from nst_core.picture import decode, encode
 from nst_core.pretrained import EncoderCache
 from nst_core.style_training import Painting, StyleTraining, thumbnail
 from worker.painters import Painter, Stage
@@ -81,7 +81,7 @@ class StyleTrainer(Painter):
 
     @override
     def load(self) -> None:
-        self._sample = decode(self.models.gallery.sample(), PictureLimits())
+        self._sample = decode(self.models.gallery.sample())
         self._training = self._begin()
         if self.last_checkpoint:
             try:
@@ -116,12 +116,13 @@ class StyleTrainer(Painter):
     @override
     def paint(self) -> Iterator[Stage]:
         for step in self._training.run():
-            yield self._stage(step.fraction, step.step, step.losses)
-        if self.done == 1:  # the worker before was lost at the very end
-            yield self._stage(1.0, self._training.step, {})
-
-    def _stage(self, fraction: float, step: int, losses: dict[str, float]) -> Stage:
-        return Stage(fraction=fraction, step=step, message=f"step {step}", losses=losses, picture=self._painted_sample)
+            yield Stage(
+                fraction=step.fraction,
+                step=step.step,
+                message=f"step {step.step}",
+                losses=step.losses,
+                picture=self._painted_sample,
+            )
 
     def _painted_sample(self) -> Image.Image:
         return self._training.painted(self._sample, self.new.id)

@@ -6,14 +6,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.acceptance import ACCEPTED, accept
+from api.acceptance import accept, accepting_router
 from api.deps import CeleryDep, DecodersDep, GalleryDep, SettingsDep, StoreDep
-from api.errors import invalid_fields, problems
+from api.errors import invalid_fields
 from api.job_form import Submission, read_submission, resolve_size
 from api.multipart import multipart_form
 from api.schema import job_form_schema
 from api.settings import ApiSettings
-from api.uploads import CheckedImage, check_image, too_narrow
+from api.uploads import CheckedImage, check_image, narrow_images
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from nst_core.options import FastOptions, GatysOptions
 
@@ -26,19 +26,14 @@ _STORED_AS = {"content": "content", "style": "style.0", "init_image": "init"}
 
 def make_router(settings: ApiSettings) -> APIRouter:
     """The endpoint, described with the bounds that these settings make."""
-    router = APIRouter(tags=["jobs"])
-    body = {"required": True, "content": {"multipart/form-data": {"schema": job_form_schema(settings)}}}
-    router.add_api_route(
+    return accepting_router(
         "/jobs",
         create_job,
-        methods=["POST"],
-        status_code=202,
-        response_model=Job,
-        responses=problems(400, 413, 415, 422, 503) | ACCEPTED,
-        openapi_extra={"requestBody": body},
+        job_form_schema(settings),
+        tag="jobs",
         summary="Paint an image in the style of another",
+        refusals=(400, 413, 415, 422, 503),
     )
-    return router
 
 
 async def create_job(
@@ -94,5 +89,4 @@ def _shape_errors(options: GatysOptions | FastOptions, images: dict[str, Checked
     long_sides = {"content": options.size}
     if isinstance(options, GatysOptions):
         long_sides["style"] = options.style_size or options.size
-    told = {name: too_narrow(images[name], long_side) for name, long_side in long_sides.items()}
-    return [(name, detail) for name, detail in told.items() if detail]
+    return narrow_images((name, images[name], long_side) for name, long_side in long_sides.items())

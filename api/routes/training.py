@@ -7,14 +7,14 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from ulid import ULID
 
-from api.acceptance import ACCEPTED, accept
+from api.acceptance import accept, accepting_router
 from api.deps import CeleryDep, DecodersDep, GalleryDep, SettingsDep, StoreDep
-from api.errors import Problem, invalid_fields, problems
+from api.errors import Problem, invalid_fields
 from api.multipart import multipart_form
 from api.schema import style_form_schema
 from api.settings import ApiSettings
 from api.style_form import MAX_PHOTOGRAPHS, StyleRequest, read_style_request
-from api.uploads import CheckedImage, check_image, too_narrow
+from api.uploads import CheckedImage, check_image, narrow_images
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from jobs.errors import ExpiredJob, UnknownJob
 from jobs.gallery import ServiceGallery
@@ -28,19 +28,14 @@ _NOT_STORED_YET = timedelta(minutes=1)
 
 def make_router(settings: ApiSettings) -> APIRouter:
     """The endpoint, described with the bounds that these settings make."""
-    router = APIRouter(tags=["styles"])
-    body = {"required": True, "content": {"multipart/form-data": {"schema": style_form_schema(settings)}}}
-    router.add_api_route(
+    return accepting_router(
         "/styles",
         create_style,
-        methods=["POST"],
-        status_code=202,
-        response_model=Job,
-        responses=problems(400, 403, 409, 413, 415, 422, 503) | ACCEPTED,
-        openapi_extra={"requestBody": body},
+        style_form_schema(settings),
+        tag="styles",
         summary="Train a style",
+        refusals=(400, 403, 409, 413, 415, 422, 503),
     )
-    return router
 
 
 async def create_style(
@@ -107,9 +102,7 @@ def _check_shapes(asked: StyleRequest, painting: CheckedImage, photographs: list
     for photograph in photographs:
         longest = max(photograph.width, photograph.height)
         images.append(("photograph", photograph, min(PHOTOGRAPH_SIDE, longest)))
-    told = [(name, too_narrow(image, long_side)) for name, image, long_side in images]
-    errors = [(name, detail) for name, detail in told if detail]
-    if errors:
+    if errors := narrow_images(images):
         raise invalid_fields(errors)
 
 
