@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import problems
+from api.waiting import APPLIED_HEADER, Wait
 from jobs.contract import Job
 from jobs.errors import JobsError, StoreUnavailable
 from jobs.protocol import Store
@@ -18,14 +19,15 @@ from jobs.queue import enqueue
 RETRY_AFTER = "1"
 
 #: The ``responses`` of an endpoint that accepts jobs, for the OpenAPI document.
+_LOCATION = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
+_AGAIN = {"Retry-After": {"description": "Seconds after which to ask for it.", "schema": {"type": "integer"}}}
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {
-        "description": "The job is queued.",
-        "headers": {
-            "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
-            "Retry-After": {"description": "Seconds after which to ask for it.", "schema": {"type": "integer"}},
-        },
-    }
+    200: {
+        "model": Job,
+        "description": "The job, which has ended while the request waited (`Prefer: wait=N`).",
+        "headers": _LOCATION | APPLIED_HEADER,
+    },
+    202: {"description": "The job is queued.", "headers": _LOCATION | _AGAIN | APPLIED_HEADER},
 }
 
 
@@ -53,12 +55,22 @@ def accepting_router(
 
 
 async def accept(
-    job: Job, images: Mapping[str, bytes], store: Store, celery: Celery, request: Request, response: Response
+    job: Job,
+    images: Mapping[str, bytes],
+    store: Store,
+    celery: Celery,
+    wait: Wait,
+    request: Request,
+    response: Response,
 ) -> Job:
-    """Keeps a job and sends it to the workers, or neither; the response says where it is."""
+    """Keeps a job and sends it to the workers, or neither; the response says where it is, and waits if preferred."""
     await run_in_threadpool(_accept, store, celery, job, images)
     response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
-    response.headers["Retry-After"] = RETRY_AFTER
+    job = await wait.end_of(job, response)
+    if job.status.is_final:
+        response.status_code = 200
+    else:
+        response.headers["Retry-After"] = RETRY_AFTER
     return job
 
 

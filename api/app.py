@@ -56,6 +56,7 @@ def create_app(
     app.state.celery = celery or own_celery
     app.state.gallery = ServiceGallery(settings.styles_dir, added_styles)
     app.state.decoders = CapacityLimiter(settings.decoders)
+    app.state.waiters = CapacityLimiter(settings.max_waiting)
     add_error_handlers(app)
     app.add_middleware(DefaultHeaders)
     if settings.root_path:  # else the server may know one

@@ -50,6 +50,17 @@ class ApiSettings(Settings):
     max_styles: int = Field(default=500, ge=0, description="Most styles that users may add; 0 lets nobody add one.")
     max_upload_bytes: int = Field(default=25_000_000, ge=1, description="Largest image file in bytes.")
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="Largest body of a request in bytes.")
+    max_wait_seconds: int = Field(
+        default=60,
+        ge=0,
+        le=3600,
+        description="Longest that a request may prefer to wait for the end of a job (`Prefer`).",
+    )
+    max_waiting: int = Field(
+        default=100,
+        ge=1,
+        description="Requests that wait for the end of a job at the same time; further ones are answered at once.",
+    )
     decoders: int = Field(
         default=2, ge=1, description="Images decoded at the same time; each takes memory for its pixels."
     )

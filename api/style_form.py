@@ -38,7 +38,7 @@ SHORTEST_MINUTES = 1e-6
 OPTIONS = {
     option.name: option
     for option in fields(StyleTrainingOptions)
-    if option.name not in ("freeze_trunk", "content_layers", "style_layers", "range_weight", "style_speed")
+    if option.name not in ("freeze_trunk", "content_layers", "style_layers", "pooling", "range_weight", "style_speed")
 }
 
 HINTS = {name: hint for name, hint in get_type_hints(StyleTrainingOptions).items() if name in OPTIONS}

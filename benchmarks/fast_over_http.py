@@ -85,13 +85,13 @@ def over_http(http: httpx.Client, request: Request, poll: float) -> dict[str, fl
     """
     began = time()
     form = {"style_id": request.style_id, "size": str(request.size)}
-    job = _json(http.post("/jobs", files={"content": request.photograph}, data=form))
-    posted = time()
+    headers = {} if poll else {"Prefer": "wait"}
+    job = _json(http.post("/jobs", files={"content": request.photograph}, data=form, headers=headers))
     while job["status"] in ("queued", "processing"):
         if time() - began > PATIENCE:
             raise RuntimeError(f"the job does not end: {job}")
         sleep(poll)
-        job = _json(http.get(job["urls"]["self"]))
+        job = _json(http.get(job["urls"]["self"], headers=headers))
     seen = time()
     if job["status"] != "succeeded":
         raise RuntimeError(f"the job failed: {job['error']}")
@@ -103,7 +103,6 @@ def over_http(http: httpx.Client, request: Request, poll: float) -> dict[str, fl
     run = job["metrics"]["run_seconds"]
     return {
         "total": ended - began,
-        "post": posted - began,
         "upload": created - began,
         "queue": started - created,
         "worker": completed - started - run,
@@ -140,7 +139,6 @@ def report(jobs: Mapping[str, list[float]], engine: Mapping[str, list[float]]) -
     print(_line("  until the client sees the end", jobs["seen"]))
     print(_line("  fetching the result", jobs["result"]))
     print("for comparison:")
-    print(_line("  POST /jobs until its answer", jobs["post"]))
     print(_line("  decoding the photograph, alone", engine["decode"]))
     print(_line("  encoding the result as PNG, alone", engine["encode"]))
 
@@ -154,7 +152,9 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=384)
     parser.add_argument("--styles-dir", type=Path, help="folder of a gallery; by default the one that ships")
     parser.add_argument("--style-id", help="by default the gallery's first")
-    parser.add_argument("--poll", type=float, default=0.02, help="seconds between two looks at the job")
+    parser.add_argument(
+        "--poll", type=float, default=0.0, help="seconds between two looks at the job; 0: `Prefer: wait`, no looks"
+    )
     arguments = parser.parse_args()
     if arguments.jobs < 2:
         parser.error("--jobs must be at least 2")

@@ -120,7 +120,13 @@ def train_style(
             "Default with --freeze-trunk: the gallery that comes with the program.",
         ),
     ] = None,
-    encoder: Annotated[str, typer.Option(help="The loss network: compact, vgg16 or vgg19.")] = "compact",
+    encoder: Annotated[
+        str,
+        typer.Option(
+            help="The loss network: compact, vgg16, vgg19, or a safetensors file of a compressed VGG-19 with auxiliary "
+            "maps."
+        ),
+    ] = "compact",
     device: Annotated[str, typer.Option(envvar="NST_DEVICE")] = "auto",
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps; previews and weights are written too.")] = 500,
 ) -> None:
@@ -147,7 +153,8 @@ def train_style(
         sample.thumbnail((512, 512))
     try:
         options = StyleTrainingOptions.from_mapping(engine)
-        run = StyleTraining(load_encoder(encoder), find_images(images), styles, options, choose_device(device))
+        network = load_teacher(encoder, wide=True) if encoder.endswith(".safetensors") else load_encoder(encoder)
+        run = StyleTraining(network, find_images(images), styles, options, choose_device(device))
         if run.photographs.skipped:
             out.print(f"{run.photographs.skipped} unreadable files skipped")
         if init or options.freeze_trunk:

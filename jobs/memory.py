@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from threading import RLock
+from threading import Condition, RLock
 
 from typing_extensions import override
 
@@ -31,6 +31,7 @@ class MemoryStore(Store):
         self._entries: dict[str, _Entry] = {}
         self._expired: dict[str, float] = {}
         self._lock = RLock()
+        self._changed = Condition(self._lock)
 
     @override
     def close(self) -> None:
@@ -48,6 +49,12 @@ class MemoryStore(Store):
     @override
     def get(self, job_id: str) -> Job:
         with self._lock:
+            return self._entry(job_id).job
+
+    @override
+    def wait(self, job_id: str, seconds: float) -> Job:
+        with self._lock:
+            self._changed.wait_for(lambda: self._entry(job_id).job.status.is_final, seconds)
             return self._entry(job_id).job
 
     @override
@@ -77,6 +84,7 @@ class MemoryStore(Store):
             self._drop_expired()
             if self._entries.pop(job_id, None) is None and self._expired.pop(job_id, None) is None:
                 raise UnknownJob
+            self._changed.notify_all()
 
     @override
     def _file(self, job_id: str, name: FileName) -> bytes | None:
@@ -106,6 +114,7 @@ class MemoryStore(Store):
             elif token is not None:
                 entry.token, entry.leased_until = token, time.monotonic() + self._settings.lease_seconds
             entry.job = new
+            self._changed.notify_all()
             return new
 
     def _entry(self, job_id: str) -> _Entry:

@@ -47,6 +47,10 @@ class Store(ABC):
         """The job as it is now."""
 
     @abstractmethod
+    def wait(self, job_id: str, seconds: float) -> Job:
+        """The job as soon as it has ended, or as it is after this time."""
+
+    @abstractmethod
     def image(self, job_id: str, name: str) -> bytes:
         """An image that the job was created with, byte for byte; KeyError when it has none of this name."""
 

@@ -8,15 +8,17 @@
     nst:job:{id}:lease      the token of the worker that has it; gone when that worker is
     nst:job:{id}:holder     the same, but there for as long as the job is processing
     nst:job:{id}:known      outlives the rest, so that an expired job is told from one that never was
+    nst:job:{id}:ended      a channel, not a key: a message when the job has ended or was deleted
     nst:jobs                every id, sorted; ids are ULIDs, so this is the order of creation
     nst:jobs:{status}       the ids of one status
 
-All keys but the last two expire.  Ids of expired jobs leave those when somebody meets them there.
+All keys but the indexes expire.  Ids of expired jobs leave those when somebody meets them there.
 """
 
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Self, cast
 
 from pydantic import ValidationError
@@ -54,6 +56,10 @@ class _Keys:
         self.lease = f"{self.job}:lease"
         self.holder = f"{self.job}:holder"
         self.known = f"{self.job}:known"
+
+
+def _ended_channel(job_id: str) -> str:
+    return f"nst:job:{job_id}:ended"
 
 
 class RedisStore(Store):
@@ -95,6 +101,19 @@ class RedisStore(Store):
 
     @override
     @reaching_redis
+    def wait(self, job_id: str, seconds: float) -> Job:
+        until = monotonic() + seconds
+        with self._redis.pubsub() as news:  # type: ignore[no-untyped-call]
+            news.subscribe(_ended_channel(job_id))
+            while True:
+                # The first message confirms the subscription: what ends the job later than that is not missed.
+                news.get_message(timeout=max(0.0, until - monotonic()))
+                job = self._read(self._redis, job_id)
+                if job.status.is_final or monotonic() >= until:
+                    return job
+
+    @override
+    @reaching_redis
     def image(self, job_id: str, name: str) -> bytes:
         image = self._redis.hget(_Keys(job_id).images, name)
         if image is None:
@@ -133,6 +152,7 @@ class RedisStore(Store):
             pipe.multi()
             pipe.delete(*vars(keys).values())
             self._leave_indexes(pipe, [job_id])
+            pipe.publish(_ended_channel(job_id), "")
 
         transaction(self._redis, forget, keys.job)
 
@@ -172,6 +192,8 @@ class RedisStore(Store):
                 pipe.delete(keys.lease, keys.holder)
                 if new.status.is_final:
                     pipe.delete(keys.checkpoint)
+                    if new.status is not old.status:
+                        pipe.publish(_ended_channel(job_id), "")
             elif token is not None:
                 if token != last:
                     pipe.set(keys.holder, token, ex=self._lifetime(new))

@@ -218,6 +218,7 @@ class StyleTrainingOptions:
     style_layers: tuple[str, ...] = _option(
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), "Layers whose Gram matrices make the style."
     )
+    pooling: Literal["average", "max"] = _option("average", "Pooling between the blocks of the loss network.")
     freeze_trunk: bool = _option(
         False, "Train the style vectors alone: quick, for new styles of a trained trunk."
     )  # fmt: skip

@@ -92,7 +92,7 @@ class StyleTraining:
         self.options, self.device = options, device
         self.precision = choose_precision("auto", device)
         self.encoder = encoder.to(device).eval().requires_grad_(False)
-        self.encoder.pooling = "average"  # the iterative engine may have used the same encoder with its other pooling
+        self.encoder.pooling = options.pooling
         self.photographs = TrainingImages(photographs, options.crop, scales=SCALES)
         self.paintings = {name: self._painting(painting) for name, painting in paintings.items()}
         self.keep_color = {name for name, painting in paintings.items() if painting.keep_color}

@@ -3,11 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import RETRY_AFTER
 from api.deps import JobId, StoreDep
 from api.entity import JPEG_RESPONSES, jpeg_response, matches
 from api.errors import Problem, problems
+from api.waiting import APPLIED_HEADER, WaitDep
 from jobs.contract import Job, JobPage, Method, Status, now
 
 router = APIRouter(tags=["jobs"])
@@ -27,10 +29,17 @@ def list_jobs(
     return store.list_jobs(status=status, method=method, limit=limit, cursor=cursor)
 
 
-@router.get("/jobs/{job_id}", responses=problems(404, 410, 503), summary="Read a job")
-def get_job(job_id: JobId, store: StoreDep, response: Response) -> Job:
-    """The job as it is now; `Retry-After` says when to ask again while it is not finished."""
-    job = store.get(job_id)
+@router.get(
+    "/jobs/{job_id}",
+    responses=problems(404, 410, 422, 503) | {200: {"headers": APPLIED_HEADER}},
+    summary="Read a job",
+)
+async def get_job(job_id: JobId, wait: WaitDep, response: Response) -> Job:
+    """The job as it is now, or with `Prefer: wait=N` as it is when it has ended, or N seconds from now.
+
+    `Retry-After` says when to ask again while it is not finished.
+    """
+    job = await wait.end_of(await run_in_threadpool(wait.store.get, job_id), response)
     if not job.status.is_final:
         response.headers["Retry-After"] = RETRY_AFTER
     return job

@@ -14,6 +14,7 @@ from api.multipart import multipart_form
 from api.schema import job_form_schema
 from api.settings import ApiSettings
 from api.uploads import CheckedImage, check_image, narrow_images
+from api.waiting import WaitDep
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from nst_core.options import FastOptions, GatysOptions
 
@@ -44,8 +45,12 @@ async def create_job(
     celery: CeleryDep,
     decoders: DecodersDep,
     gallery: GalleryDep,
+    wait: WaitDep,
 ) -> Job:
-    """Queue a job.  What cannot be painted is refused here; the answer says where to ask for the result."""
+    """Queue a job.  What cannot be painted is refused here; the answer says where to ask for the result.
+
+    With `Prefer: wait=N` the answer is the finished job (200), if it ends within N seconds.
+    """
     async with multipart_form(request, settings) as form:
         submission = await run_in_threadpool(read_submission, form, settings, gallery)
         images = {
@@ -53,7 +58,7 @@ async def create_job(
         }
     job = _make_job(submission, images, settings)
     stored = {_STORED_AS[name]: image.data for name, image in images.items()}
-    return await accept(job, stored, store, celery, request, response)
+    return await accept(job, stored, store, celery, wait, request, response)
 
 
 def _make_job(submission: Submission, images: dict[str, CheckedImage], settings: ApiSettings) -> Job:

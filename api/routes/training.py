@@ -15,6 +15,7 @@ from api.schema import style_form_schema
 from api.settings import ApiSettings
 from api.style_form import MAX_PHOTOGRAPHS, StyleRequest, read_style_request
 from api.uploads import CheckedImage, check_image, narrow_images
+from api.waiting import WaitDep
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from jobs.errors import ExpiredJob, UnknownJob
 from jobs.gallery import ServiceGallery
@@ -46,6 +47,7 @@ async def create_style(
     celery: CeleryDep,
     decoders: DecodersDep,
     gallery: GalleryDep,
+    wait: WaitDep,
 ) -> Job:
     """Queue the training of a style on a painting.
 
@@ -61,7 +63,7 @@ async def create_style(
     job = _make_job(asked, painting, photographs)
     await run_in_threadpool(_claim, asked.id, job.id, gallery, store, settings)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}
-    return await accept(job, stored, store, celery, request, response)
+    return await accept(job, stored, store, celery, wait, request, response)
 
 
 def _see_that_there_is_room(style_id: str, gallery: ServiceGallery, settings: ApiSettings) -> None:

@@ -1,0 +1,84 @@
+"""``Prefer: wait=N`` (RFC 7240): the end of a job in the answer, instead of asking again and again."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from fastapi import Depends, Header, Request, Response
+
+from api.deps import SettingsDep, StoreDep
+from api.errors import invalid_fields
+from jobs.contract import Job
+from jobs.errors import JobsError
+from jobs.protocol import Store
+
+APPLIED = "Preference-Applied"
+
+#: For the OpenAPI document of an endpoint that waits.
+APPLIED_HEADER = {APPLIED: {"description": "The wait that the request preferred.", "schema": {"type": "string"}}}
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How long a client prefers to wait for the end of its job.
+
+    Attributes:
+        seconds: 0 when it does not.
+        waiters: what limits how many wait at the same time, a thread each.
+    """
+
+    seconds: int
+    store: Store
+    waiters: CapacityLimiter
+
+    async def end_of(self, job: Job, response: Response) -> Job:
+        """The job when it has ended, or as it is after that time; at once where too many wait already.
+
+        Waiting is a preference: when the store goes away meanwhile, the job is answered as it was.
+        """
+        if not self.seconds or job.status.is_final or self.waiters.available_tokens < 1:
+            return job
+        response.headers[APPLIED] = f"wait={self.seconds}"
+        with suppress(JobsError):
+            job = await run_sync(self.store.wait, job.id, float(self.seconds), limiter=self.waiters)
+        return job
+
+
+def preferred_wait(
+    request: Request,
+    settings: SettingsDep,
+    store: StoreDep,
+    prefer: Annotated[
+        list[str] | None,
+        Header(
+            description="`wait=N` answers when the job has ended, or after N seconds; `wait` alone waits as long as "
+            "the server lets. Other preferences are ignored.",
+            examples=["wait=10"],
+        ),
+    ] = None,
+) -> Wait:
+    """The wait that a request prefers.
+
+    Raises:
+        Problem: it is not a number, or more than ``NST_MAX_WAIT_SECONDS``.
+    """
+    most = settings.max_wait_seconds
+    asked = next(_waits(prefer or []), "0") or str(most)
+    if not (asked.isascii() and asked.isdigit()) or len(asked) > 9 or int(asked) > most:
+        reason = f"wait must be a whole number of seconds, at most {most} (NST_MAX_WAIT_SECONDS)"
+        raise invalid_fields([("Prefer", reason)], "invalid_header")
+    return Wait(int(asked), store, request.app.state.waiters)
+
+
+def _waits(headers: list[str]) -> Iterator[str]:
+    """The values of every ``wait``, of which RFC 7240 lets the first count."""
+    for preference in ",".join(headers).split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "wait":
+            yield value.strip().strip('"')
+
+
+WaitDep = Annotated[Wait, Depends(preferred_wait)]
