@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from api.errors import add_error_handlers
 from api.middleware import DefaultHeaders, SubPath
 from api.openapi import DocumentedAPI
-from api.routes import jobs, styles, submission, system, training
+from api.routes import jobs, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
@@ -63,6 +63,8 @@ def create_app(
         app.add_middleware(SubPath, root_path=settings.root_path)
     app.include_router(submission.make_router(settings))
     app.include_router(jobs.router)
+    app.include_router(snapshots.router)
+    app.include_router(presets.router)
     app.include_router(styles.router)
     app.include_router(training.make_router(settings))
     app.include_router(system.router)

@@ -11,16 +11,27 @@ def matches(request: Request, etag: str) -> bool:
     return "*" in candidates or etag in (candidate.removeprefix("W/") for candidate in candidates)
 
 
-def jpeg_response(request: Request, data: bytes) -> Response:
-    """A JPEG that may be another one at the next request; its ``ETag`` is its SHA-256."""
+def image_response(request: Request, data: bytes, media_type: str) -> Response:
+    """An image that may be another one at the next request; its ``ETag`` is its SHA-256."""
     headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "Cache-Control": "private, no-cache"}
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return Response(data, media_type="image/jpeg", headers=headers)
+    return Response(data, media_type=media_type, headers=headers)
 
 
-#: The ``responses`` of an endpoint that answers with :func:`jpeg_response`, for the OpenAPI document.
-JPEG_RESPONSES: dict[int | str, dict[str, object]] = {
-    200: {"description": "A JPEG.", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
-    304: {"description": "The picture is the one that `If-None-Match` names."},
-}
+def jpeg_response(request: Request, data: bytes) -> Response:
+    """A JPEG, as :func:`image_response`."""
+    return image_response(request, data, "image/jpeg")
+
+
+def image_responses(*media_types: str) -> dict[int | str, dict[str, object]]:
+    """The ``responses`` of an endpoint that answers with :func:`image_response`, for the OpenAPI document."""
+    file = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        200: {"description": "The picture.", "content": dict.fromkeys(media_types, file)},
+        304: {"description": "The picture is the one that `If-None-Match` names."},
+    }
+
+
+#: The ``responses`` of an endpoint that answers with :func:`jpeg_response`.
+JPEG_RESPONSES = image_responses("image/jpeg")

@@ -1,6 +1,7 @@
 """The form of ``POST /jobs``."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
@@ -10,23 +11,28 @@ from api.errors import invalid_fields
 from api.forms import FormReader
 from api.settings import ApiSettings
 from jobs.contract import ENGINE_OPTIONS, Engine
-from nst_core.errors import UnknownStyle
+from nst_core.errors import InvalidOptions, UnknownStyle
 from nst_core.gallery import Gallery
 from nst_core.options import (
     DEFAULT_QUALITY,
     FAST_OPTIONS,
     LOSSY_FORMATS,
     OPTIONS,
+    AutoMask,
     FastOptions,
     GatysOptions,
     OutputFormat,
     default_long_side,
 )
+from nst_core.presets import PRESETS
 
 #: The file fields.
 FILES = {
-    "content": "The image to paint. It is turned upright by its EXIF orientation; its transparency is the result's.",
-    "style": "The image whose style is taken; required for `method=gatys`.",
+    "content": "The image to paint; required unless the options take nothing from it, as those of `preset=texture`. "
+    "It is turned upright by its EXIF orientation; its transparency is the result's.",
+    "style": "The image whose style is taken; required for `method=gatys`. Several blend, or each has its `mask`.",
+    "mask": "Where the style in its place is painted: white there, black where the content stays, stretched to the "
+    "content. As many as there are styles.",
     "init_image": "The image that the optimisation starts from; with `init=image` only.",
 }
 
@@ -40,18 +46,24 @@ METHODS_OF: dict[str, tuple[Engine, ...]] = {
     "style": ("gatys",),
     "init_image": ("gatys",),
     "style_id": ("fast",),
+    "preset": ("gatys",),
     **{name: tuple(m for m in METHODS if name in get_type_hints(ENGINE_OPTIONS[m])) for name in ALL_OPTIONS},
 }
 
 DEFAULT_FORMAT: OutputFormat = "png"
 
-_OTHER_FIELDS = ("method", "style_id", "output_format", "quality", "metadata")
+#: Of the file fields, those that may be sent more than once.
+MANY_FILES = ("style", "mask")
+
+AUTO_MASKS: tuple[AutoMask, ...] = get_args(AutoMask)
+
+_OTHER_FIELDS = ("method", "style_id", "preset", "auto_mask", "output_format", "quality", "metadata")
 
 #: The types of the options' values.
 HINTS = get_type_hints(GatysOptions) | get_type_hints(FastOptions)
 
 #: Fields that may be sent more than once.
-_LISTS = frozenset(name for name, hint in HINTS.items() if get_origin(hint) is tuple)
+_LISTS = frozenset(name for name, hint in HINTS.items() if get_origin(hint) is tuple) | {"style_id", *MANY_FILES}
 
 _PERCENT = re.compile(r"[0-9]{1,3}")
 
@@ -64,20 +76,24 @@ class Submission:
         method: the engine.
         options: the engine's, with their defaults; ``size`` and ``style_size`` are in force only if ``given`` names
             them.
-        given: names of the options that were sent.
-        style_id: a style of the gallery, for the fast engine.
+        given: names of the options that were sent, or are the preset's.
+        style_ids: styles of the gallery, for the fast engine.
+        preset: the name of the options' defaults.
+        auto_mask: what a mask shall be found for.
         quality: 1 to 100; None for formats that lose nothing.
-        files: by field name; one each.
+        files: by field name.
     """
 
     method: Engine
     options: GatysOptions | FastOptions
     given: frozenset[str]
-    style_id: str | None
+    style_ids: tuple[str, ...]
+    preset: str | None
+    auto_mask: AutoMask | None
     output_format: OutputFormat
     quality: int | None
     metadata: dict[str, Any]
-    files: dict[str, UploadFile]
+    files: dict[str, list[UploadFile]]
 
 
 def read_submission(form: FormData, settings: ApiSettings, gallery: Gallery) -> Submission:
@@ -88,22 +104,25 @@ def read_submission(form: FormData, settings: ApiSettings, gallery: Gallery) -> 
     """
     reader = _JobReader(form)
     options = reader.engine_options(settings)
+    reader.check_images(options, settings)
     output_format, quality = reader.output()
     submission = Submission(
         method=reader.method,
         options=options,
-        given=frozenset(reader.texts.keys() & ALL_OPTIONS.keys()),
-        style_id=reader.text("style_id"),
+        given=frozenset(reader.texts.keys() & ALL_OPTIONS.keys() | reader.preset_options.keys()),
+        style_ids=tuple(reader.style_ids),
+        preset=reader.preset,
+        auto_mask=reader.auto_mask(),
         output_format=output_format,
         quality=quality,
         metadata=reader.metadata(),
-        files={name: sent[0] for name, sent in reader.files.items()},
+        files=reader.files,
     )
     if reader.errors:
         raise invalid_fields(list(reader.errors.items()))
-    if submission.style_id is not None:
+    for style_id in submission.style_ids:
         try:
-            _ = gallery[submission.style_id]
+            _ = gallery[style_id]
         except UnknownStyle as error:
             raise invalid_fields([("style_id", f"{error}; GET /styles lists them")], error.code) from None
     return submission
@@ -114,6 +133,7 @@ class _JobReader(FormReader):
 
     Attributes:
         method: the engine; when none is named, what the style tells.
+        preset: the name of a set of options, which single fields override.
     """
 
     def __init__(self, form: FormData) -> None:
@@ -127,8 +147,18 @@ class _JobReader(FormReader):
         for name in self.texts | self.files:
             if self.method not in METHODS_OF.get(name, METHODS):
                 self.refuse(name, f"goes with method={' or '.join(METHODS_OF[name])} only{self._why_method()}")
-        for name in ("content", "style" if self.method == "gatys" else "style_id"):
-            self.require(name)
+        if self.method == "fast":
+            self.require("style_id")
+        self.preset = self.text("preset")
+        if self.preset is not None and self.preset not in PRESETS:
+            self.refuse("preset", f"must be one of {', '.join(PRESETS)}")
+            self.preset = None
+        self.style_ids = [part.strip() for text in self.texts.get("style_id", []) for part in text.split(",")]
+
+    @property
+    def preset_options(self) -> Mapping[str, Any]:
+        """The options of the preset, if one was named."""
+        return PRESETS[self.preset].options if self.preset else {}
 
     def _why_method(self) -> str:
         """What made the method what it is, when it was not named."""
@@ -140,13 +170,47 @@ class _JobReader(FormReader):
         """The engine's options, within the server's own bounds."""
         engine = ENGINE_OPTIONS[self.method]
         defaults: dict[str, Any] = {"encoder": settings.default_encoder} if engine is GatysOptions else {}
-        values = defaults | self.values(engine)
+        values = defaults | dict(self.preset_options) | self.values(engine)
         for name in ("size", "style_size"):
             self.bound(name, values, settings.max_size, "NST_MAX_SIZE")
         options = self.options(engine, values) or engine()
         if isinstance(options, GatysOptions) and (options.init == "image") != ("init_image" in self.files):
             self.refuse("init_image", "goes with init=image, and only with it")
+        if isinstance(options, GatysOptions) and options.snapshots > settings.max_snapshots:
+            most = f"{settings.max_snapshots} at most (NST_MAX_SNAPSHOTS)"
+            self.refuse("snapshot_every", f"makes {options.snapshots} snapshots; this server keeps {most}")
         return options
+
+    def auto_mask(self) -> AutoMask | None:
+        """What a mask shall be found for, if it shall."""
+        text = self.text("auto_mask")
+        if text is None:
+            return None
+        if text not in AUTO_MASKS:
+            self.refuse("auto_mask", f"must be one of {', '.join(AUTO_MASKS)}")
+        elif "mask" in self.files:
+            self.refuse("auto_mask", "is instead of a mask, not besides one")
+        return cast(AutoMask, text)
+
+    def check_images(self, options: GatysOptions | FastOptions, settings: ApiSettings) -> None:
+        """Refuse images that are missing, and numbers of styles and masks that the options do not fit."""
+        masks = 1 if "auto_mask" in self.texts else len(self.files.get("mask", []))
+        if not isinstance(options, GatysOptions) or options.needs_content(masks=masks):
+            self.require("content")
+        if isinstance(options, GatysOptions) and options.uses_style:
+            self.require("style")
+        styles = len(self.style_ids if self.method == "fast" else self.files.get("style", []))
+        most = settings.max_job_styles
+        if styles > most:
+            self.refuse(
+                "style_id" if self.method == "fast" else "style", f"must be {most} at most (NST_MAX_JOB_STYLES)"
+            )
+        try:
+            options.check_images(styles=styles, masks=masks)
+        except InvalidOptions as error:
+            self.refuse(
+                "auto_mask" if error.field == "mask" and "auto_mask" in self.texts else error.field or "", str(error)
+            )
 
     def output(self) -> tuple[OutputFormat, int | None]:
         """The format of the result and its quality; None where there is none to choose."""
@@ -167,9 +231,9 @@ class _JobReader(FormReader):
 
 
 def resolve_size(submission: Submission, width: int, height: int, settings: ApiSettings) -> GatysOptions | FastOptions:
-    """The options with the sizes in force, for a content image of this size.
+    """The options with the sizes in force, for an image of this size that gives the aspect ratio.
 
-    A job that names no size is painted at its content's own, within the server's bounds and default.
+    A job that names no size is painted at this image's own, within the server's bounds and default.
     """
     options = submission.options
     if "size" not in submission.given:

@@ -5,10 +5,11 @@ from typing import Any, Literal, get_args, get_origin
 
 from api import style_form
 from api.forms import MAX_METADATA_BYTES
-from api.job_form import ALL_OPTIONS, DEFAULT_FORMAT, FILES, HINTS, METHODS, METHODS_OF
+from api.job_form import ALL_OPTIONS, AUTO_MASKS, DEFAULT_FORMAT, FILES, HINTS, MANY_FILES, METHODS, METHODS_OF
 from api.settings import ApiSettings
 from nst_core.gallery import STYLE_ID
 from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, OutputFormat
+from nst_core.presets import PRESETS
 
 
 def job_form_schema(settings: ApiSettings) -> dict[str, Any]:
@@ -16,9 +17,27 @@ def job_form_schema(settings: ApiSettings) -> dict[str, Any]:
     properties: dict[str, Any] = {
         name: {"type": "string", "format": "binary", "description": description} for name, description in FILES.items()
     }
+    for name in MANY_FILES:
+        file = properties[name]
+        description = file.pop("description")
+        most = settings.max_job_styles
+        properties[name] = {"type": "array", "items": file, "maxItems": most, "description": description}
     properties["style_id"] = {
+        "type": "array",
+        "items": {"type": "string"},
+        "maxItems": settings.max_job_styles,
+        "description": "A style of the gallery (`GET /styles`) instead of a style image; required for `method=fast`. "
+        "Several blend, or each has its `mask`.",
+    }
+    properties["preset"] = {
         "type": "string",
-        "description": "A style of the gallery (`GET /styles`) instead of a style image; required for `method=fast`.",
+        "enum": list(PRESETS),
+        "description": "A named set of options (`GET /presets`), which single fields override. For method=gatys.",
+    }
+    properties["auto_mask"] = {
+        "type": "string",
+        "enum": list(AUTO_MASKS),
+        "description": "Find a mask for the one style: of the content's subject or background (`POST /masks` shows it)."
     }
     properties["method"] = {
         "type": "string",
@@ -57,7 +76,6 @@ def job_form_schema(settings: ApiSettings) -> dict[str, Any]:
     properties["metadata"] = _METADATA
     return {
         "type": "object",
-        "required": ["content"],
         "properties": properties,
         "additionalProperties": False,
     }

@@ -48,6 +48,12 @@ class ApiSettings(Settings):
         default=1_048_576, ge=4096, description="Most pixels of one step of a training: batch times crop times crop."
     )
     max_styles: int = Field(default=500, ge=0, description="Most styles that users may add; 0 lets nobody add one.")
+    max_job_styles: int = Field(
+        default=8, ge=1, le=100, description="Most styles of one job, and most masks: an image each."
+    )
+    max_snapshots: int = Field(
+        default=100, ge=1, description="Most snapshots of one job; Redis keeps each until the job expires."
+    )
     max_upload_bytes: int = Field(default=25_000_000, ge=1, description="Largest image file in bytes.")
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="Largest body of a request in bytes.")
     max_wait_seconds: int = Field(
@@ -62,5 +68,7 @@ class ApiSettings(Settings):
         description="Requests that wait for the end of a job at the same time; further ones are answered at once.",
     )
     decoders: int = Field(
-        default=2, ge=1, description="Images decoded at the same time; each takes memory for its pixels."
+        default=2,
+        ge=1,
+        description="Images decoded, and sheets and animations made, at the same time; each takes memory.",
     )

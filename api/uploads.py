@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from anyio import CapacityLimiter, to_thread
+from PIL import Image
 from starlette.datastructures import UploadFile
 
 from api.errors import Problem
@@ -25,12 +26,14 @@ class CheckedImage:
         data: the file as it was sent.
         sha256: of the file, in hexadecimal.
         width, height: upright, in pixels.
+        black: everywhere.
     """
 
     data: bytes
     sha256: str
     width: int
     height: int
+    black: bool
 
 
 def _too_narrow(image: CheckedImage, long_side: int) -> str | None:
@@ -57,12 +60,27 @@ async def check_image(name: str, upload: UploadFile, settings: ApiSettings, limi
     return await to_thread.run_sync(_check, name, upload.file, settings, limiter=limiter)
 
 
-def _check(name: str, file: BinaryIO, settings: ApiSettings) -> CheckedImage:
-    data = file.read()
+def decode_upload(name: str, data: bytes, settings: ApiSettings) -> Image.Image:
+    """The picture of the file that was sent in a field, in RGB.  It takes time; call it in a thread.
+
+    Raises:
+        Problem: as :func:`check_image`.
+    """
     try:
-        picture = decode(data, PictureLimits(max_pixels=settings.max_image_pixels, max_side=settings.max_image_side))
+        return decode(data, PictureLimits(max_pixels=settings.max_image_pixels, max_side=settings.max_image_side))
     except InvalidImage as error:
         status = _STATUSES.get(type(error), 400)
         detail = str(error) + (" (NST_MAX_IMAGE_PIXELS, NST_MAX_IMAGE_SIDE)" if status == 413 else "")
         raise Problem(status, error.code, f"{name}: {detail}", errors=[(name, detail)]) from None
-    return CheckedImage(data=data, sha256=hashlib.sha256(data).hexdigest(), width=picture.width, height=picture.height)
+
+
+def _check(name: str, file: BinaryIO, settings: ApiSettings) -> CheckedImage:
+    data = file.read()
+    picture = decode_upload(name, data, settings)
+    return CheckedImage(
+        data=data,
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=picture.width,
+        height=picture.height,
+        black=picture.getbbox() is None,
+    )

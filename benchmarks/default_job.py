@@ -12,7 +12,7 @@ import torch
 from cli.console import SAMPLES
 from nst_core.allocator import keep_freed_memory
 from nst_core.device import choose_device, choose_precision
-from nst_core.gatys import paint
+from nst_core.gatys import Subject, paint
 from nst_core.options import GatysOptions
 from nst_core.picture import decode
 from nst_core.pretrained import load_encoder
@@ -32,7 +32,7 @@ def main() -> None:
     began = perf_counter()
     encoder = load_encoder("compact").to(device)
     loaded = perf_counter()
-    for last in paint(content, style, options, encoder):  # noqa: B007 - the last one counts
+    for last in paint(Subject(content=content, styles=[style]), options, encoder):  # noqa: B007 - the last one counts
         pass
     done = perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -67,11 +67,11 @@ def alone(request: Request, styles_dir: Path | None) -> dict[str, float]:
     from nst_core.fast import paint_fast
     from nst_core.options import FastOptions
 
-    network, style = _models(styles_dir).get(request.style_id)
+    style = _models(styles_dir).get(request.style_id)
     began = perf_counter()
     photograph = decode(request.photograph)
     decoded = perf_counter()
-    picture = paint_fast(photograph, network, style, FastOptions(size=request.size))
+    picture = paint_fast(photograph, [style], FastOptions(size=request.size))
     painted = perf_counter()
     encode(picture, "png")
     return {"decode": decoded - began, "forward": painted - decoded, "encode": perf_counter() - painted}

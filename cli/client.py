@@ -1,6 +1,6 @@
 """A small client of the HTTP contract."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from time import sleep
 from types import TracebackType
@@ -43,13 +43,14 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def submit(
-        self, content: Path, style: Path | None, fields: Mapping[str, Any], initial: Path | None = None
-    ) -> dict[str, Any]:
-        """``POST /jobs``: the job as accepted.  Without a style image, ``fields`` tell the ``style_id``."""
-        sent = {"content": content, "style": style, "init_image": initial}
-        files = {name: (path.name, path.read_bytes()) for name, path in sent.items() if path}
-        return self._json("POST", "/jobs", files=files, data={k: _as_field(v) for k, v in fields.items()})
+    def submit(self, files: Iterable[tuple[str, Path]], fields: Mapping[str, Any]) -> dict[str, Any]:
+        """``POST /jobs``: the job as accepted.
+
+        Args:
+            files: (field, file), of which some fields may come several times.
+        """
+        sent = [(name, (path.name, path.read_bytes())) for name, path in files]
+        return self._json("POST", "/jobs", files=sent, data={k: _as_field(v) for k, v in fields.items()})
 
     def job(self, job_id: str) -> dict[str, Any]:
         """``GET /jobs/{id}``."""
@@ -67,6 +68,14 @@ class Client:
     def result(self, job_id: str) -> bytes:
         """``GET /jobs/{id}/result``: the picture's file."""
         return self._request("GET", f"/jobs/{job_id}/result").content
+
+    def snapshots(self, job_id: str) -> list[int]:
+        """``GET /jobs/{id}/snapshots``: the steps of which there is a picture."""
+        return [snapshot["step"] for snapshot in self._json("GET", f"/jobs/{job_id}/snapshots")["items"]]
+
+    def snapshot(self, job_id: str, name: int | str) -> bytes:
+        """``GET /jobs/{id}/snapshots/{name}``: the file of a step, of the ``sheet`` or of the ``animation``."""
+        return self._request("GET", f"/jobs/{job_id}/snapshots/{name}").content
 
     def cancel(self, job_id: str) -> dict[str, Any]:
         """``POST /jobs/{id}/cancel``."""

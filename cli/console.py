@@ -34,6 +34,11 @@ def fail(message: object) -> typer.Exit:
     return typer.Exit(1)
 
 
+def warn(message: object) -> None:
+    """Prints what may be wrong, and goes on."""
+    err.print(f"nst: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def progress_bar(description: str) -> Iterator[Progress]:
     """A progress bar on standard error with the time that remains."""

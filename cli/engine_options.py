@@ -2,19 +2,39 @@
 
 import functools
 import inspect
-from collections.abc import Callable
-from dataclasses import Field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
-from nst_core.options import FastOptions, GatysOptions, StyleTrainingOptions
+from nst_core.errors import InvalidOptions
+from nst_core.options import OPTIONS, AutoMask, FastOptions, GatysOptions, StyleTrainingOptions
 
 Command = Callable[..., None]
 Engine = type[GatysOptions] | type[FastOptions]
 Options = Engine | type[StyleTrainingOptions]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """The image files that a command was given, and what stands for some.
+
+    Attributes:
+        content: none where the options need none.
+        styles, style_ids: of these, one is empty at least.
+        auto_mask: what a mask shall be found for, instead of ``masks``.
+    """
+
+    content: Path | None
+    styles: list[Path]
+    style_ids: list[str]
+    masks: list[Path] = field(default_factory=list)
+    auto_mask: AutoMask | None = None
+    initial: Path | None = None
+
 
 #: What on the command line asks for each engine.
 _ASKED_BY: dict[Options, str] = {GatysOptions: "a STYLE image", FastOptions: "--style-id"}
@@ -52,23 +72,48 @@ def with_options_of(*engines: Options) -> Callable[[Command], Command]:
     return decorate
 
 
-def check_style(style: Path | None, style_id: str | None, init_image: Path | None, engine: dict[str, Any]) -> None:
-    """See that there is one style, and no option of the engine that paints in the other kind.
+def check_styles(
+    pictures: Pictures, engine: dict[str, Any], *, defaults: Mapping[str, Any] | None = None, preset: str | None = None
+) -> Pictures:
+    """See that the styles are of one kind, and no option is of the engine that paints in the other kind.
+
+    Args:
+        engine: the options that were given.
+        defaults: those in force where none is given.
+
+    Returns:
+        The pictures in their roles: a single one is the style where the options need no content.
 
     Raises:
         BadParameter: it is not so.
     """
-    if (style is None) == (style_id is None):
-        raise typer.BadParameter(
-            "give one of them: a STYLE image, or the id of a trained style", param_hint="--style-id"
-        )
-    chosen: Engine = GatysOptions if style else FastOptions
+    options = _readable({**(defaults or {}), **engine})
+    masks = len(pictures.masks) + bool(pictures.auto_mask)
+    if pictures.content and not (pictures.styles or pictures.style_ids or options.needs_content(masks=masks)):
+        pictures = replace(pictures, content=None, styles=[pictures.content])
+    missing = options.uses_style and not pictures.styles and not pictures.style_ids
+    if missing or (pictures.styles and pictures.style_ids):
+        raise typer.BadParameter("give one kind: STYLE images, or ids of trained styles", param_hint="--style-id")
+    chosen: Engine = FastOptions if pictures.style_ids else GatysOptions
     (other,) = _ASKED_BY.keys() - {chosen}
     foreign = engine.keys() - get_type_hints(chosen).keys()
-    if init_image and chosen is FastOptions:
+    if pictures.initial and chosen is FastOptions:
         foreign.add("init_image")
+    if preset and chosen is FastOptions:
+        foreign.add("preset")
     if foreign:
         raise typer.BadParameter(f"goes with {_ASKED_BY[other]} only", param_hint=_flag(min(foreign)))
+    if pictures.masks and pictures.auto_mask:
+        raise typer.BadParameter("is instead of --mask, not besides it", param_hint="--auto-mask")
+    return pictures
+
+
+def _readable(values: Mapping[str, Any]) -> GatysOptions:
+    """The options of these values; the defaults where they are wrong, which whoever paints will tell."""
+    try:
+        return GatysOptions.from_mapping({name: value for name, value in values.items() if name in OPTIONS})
+    except InvalidOptions:
+        return GatysOptions()
 
 
 def _flag(name: str) -> str:
@@ -108,7 +153,7 @@ def _chosen(values: dict[str, Any], hints: dict[str, Any]) -> dict[str, Any]:
             continue
         hint = hints[name]
         if get_origin(hint) is tuple:
-            item = get_args(hint)[0]
+            item = str if get_origin(get_args(hint)[0]) is Literal else get_args(hint)[0]
             try:
                 value = [item(part.strip()) for part in value.split(",") if part.strip()]
             except ValueError:

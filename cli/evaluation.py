@@ -215,7 +215,8 @@ def _style_sheet(painted: "Sequence[Painted]", photographs: Mapping[str, Any], p
     """The photographs, and below them a row for each style, which begins with its painting where that is known."""
     from PIL import Image
 
-    from nst_core.evaluation import Judged, contact_sheet
+    from nst_core.contact_sheet import contact_sheet
+    from nst_core.evaluation import Judged
 
     corner = [Image.new("RGB", (1, 1), "white")] if paintings else []
     rows, captions = [[*corner, *photographs.values()]], [[""] * len(corner) + list(photographs)]
@@ -280,7 +281,7 @@ def _pictures(paths: Sequence[Path]) -> dict[str, Any]:
 
 def _sheet(painted: "Sequence[Judged]", width: int) -> Any:
     """All pictures, ``width`` in a row, with their style error and SSIM."""
-    from nst_core.evaluation import contact_sheet
+    from nst_core.contact_sheet import contact_sheet
 
     rows = [painted[i : i + width] for i in range(0, len(painted), width)]
     return contact_sheet([[p.picture for p in row] for row in rows], [[_caption(p) for p in row] for row in rows])

@@ -1,5 +1,6 @@
 """``nst``: everything that can be done from a terminal.  Heavy imports happen inside the commands."""
 
+import json
 import math
 import sys
 import tempfile
@@ -22,17 +23,22 @@ from cli.console import (
     format_of,
     out,
     progress_bar,
-    read_picture,
     read_with_alpha,
     write,
 )
-from cli.engine_options import check_style, with_options_of
+from cli.engine_options import Pictures, check_styles, with_options_of
 from cli.evaluation import evaluate
+from cli.likeness import Likeness, record_of, write_record
+from cli.presets import PresetName, presets
+from cli.sheet import sheet
+from cli.snapshots import SnapshotFolder
 from cli.styles import StylesDir, styles
 from cli.training import train, train_style
 from cli.weights import weights
 from nst_core.errors import NSTError, UnknownStyle
-from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, FastOptions, GatysOptions
+from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, AutoMask, FastOptions, GatysOptions
+from nst_core.presets import PRESETS
+from nst_core.record import KEY
 
 app = typer.Typer(
     help="Neural style transfer: paint a photograph in the style of a painting.",
@@ -41,6 +47,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 styles.command("train")(train_style)  # where one looks for it who has styles in mind
+app.command("sheet")(sheet)
+app.command("presets")(presets)
 app.add_typer(styles, name="styles")
 app.add_typer(weights, name="weights")
 app.add_typer(train, name="train")
@@ -55,12 +63,34 @@ DataDir = Annotated[
         show_default="your data folder",
     ),
 ]
-StyleFile = Annotated[
-    Path | None,
+StyleFiles = Annotated[
+    list[Path] | None,
     typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False, help="Without --style-id."),
 ]
-StyleId = Annotated[str | None, typer.Option(help="A style of the gallery instead of STYLE: nst styles list.")]
-Quality = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")]
+StyleIds = Annotated[
+    list[str] | None,
+    typer.Option(help="A style of the gallery instead of STYLE: nst styles list. May be repeated."),
+]
+Masks = Annotated[
+    list[Path] | None,
+    typer.Option(exists=True, dir_okay=False, help="Where the style in its place is painted: white. May be repeated."),
+]
+AutomaticMask = Annotated[
+    AutoMask | None,
+    typer.Option(help="Find a mask, of the content's subject or background; nst mask shows it."),
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(min=1, max=100, help=f"Of JPEG and WebP. [dim]\\[default: {DEFAULT_QUALITY}][/dim]"),
+]
+Like = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="Paint as this picture was painted: a PNG of nst, or the JSON beside another. Single options override it.",
+    ),
+]
 Initial = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Start from this image.")]
 
 
@@ -108,48 +138,78 @@ def up(
 @with_options_of(GatysOptions, FastOptions)
 def stylize(
     content: ImageFile,
-    style: StyleFile = None,
-    style_id: StyleId = None,
+    style: StyleFiles = None,
+    style_id: StyleIds = None,
     output: OutputFile = Path("stylized.png"),
-    quality: Quality = DEFAULT_QUALITY,
+    quality: Quality = None,
+    mask: Masks = None,
+    auto_mask: AutomaticMask = None,
     init_image: Initial = None,
+    preset: PresetName = None,
+    like: Like = None,
     device: Annotated[str, typer.Option(envvar="NST_DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     weights_dir: Annotated[Path | None, typer.Option(envvar="NST_WEIGHTS_DIR", help="Folder of VGG weights.")] = None,
     styles_dir: StylesDir = None,
     *,
     engine: dict[str, Any],
 ) -> None:
-    """Paint CONTENT in the style of STYLE, or in a trained style, on this machine, without the service."""
-    check_style(style, style_id, init_image, engine)
+    """Paint CONTENT in the style of STYLE, or in a trained style, on this machine, without the service.
+
+    Several styles blend; with as many masks, each is painted where its mask is white.  With --preset texture one
+    picture is enough, and is the style; with --preset reconstruct it is the content.
+    """
+    likeness = Likeness(like) if like else None
+    recorded = likeness.record.params if likeness else {}
+    defaults = (likeness.options if likeness else {}) | _defaults(preset, init_image)
+    pictures = _pictures(content, style, style_id, mask, auto_mask, init_image)
+    if likeness:
+        pictures = likeness.completed(pictures)
+    pictures = check_styles(pictures, engine, defaults=defaults, preset=preset)
+    if likeness:
+        likeness.check(pictures)
+    engine = {**defaults, **engine}
+    quality = quality or recorded.get("quality") or DEFAULT_QUALITY
     output_format = format_of(output)
-    from cli.painting import paint_in_style, paint_like
+    from cli.painting import paint_in_styles, paint_like
     from nst_core.allocator import keep_freed_memory
     from nst_core.device import choose_device
     from nst_core.options import default_long_side, default_of
     from nst_core.picture import encode, with_alpha
 
     keep_freed_memory()
-    photograph, alpha = read_with_alpha(content)
+    frame, alpha = read_with_alpha(pictures.content or pictures.styles[0])
     if "size" not in engine:
-        engine["size"] = default_long_side(photograph.width, photograph.height, default_of("size"))
+        engine["size"] = default_long_side(frame.width, frame.height, default_of("size"))
+    photograph = frame if pictures.content else None
     try:
         where = choose_device(device)
-        if style_id is not None:
-            began = monotonic()
-            picture, painter = paint_in_style(photograph, style_id, engine, where, styles_dir)
+        began = monotonic()
+        if pictures.style_ids:
+            painted = paint_in_styles(photograph, pictures, engine, where, styles_dir)
         else:
-            assert style is not None  # there is one of them
-            painting, initial = read_picture(style), read_picture(init_image) if init_image else None
-            began = monotonic()
-            picture, painter = paint_like(photograph, painting, initial, engine, where, weights_dir)
+            painted = paint_like(photograph, pictures, engine, where, weights_dir, SnapshotFolder(output))
     except UnknownStyle as error:
         raise fail(f"{error}; see: nst styles list") from None
     except NSTError as error:
         raise fail(error) from None
-    write(output, encode(with_alpha(picture, alpha), output_format, quality=quality))
+    picture = painted.picture
+    record = record_of(
+        painted,
+        pictures,
+        where,
+        preset=preset or recorded.get("preset"),
+        output_format=output_format,
+        quality=quality if output_format in LOSSY_FORMATS else None,
+    ).to_json()
+    transparent = with_alpha(picture, alpha if pictures.content else None)
+    write(output, encode(transparent, output_format, quality=quality, text={KEY: record}))
+    if output_format != "png":
+        write_record(output, record)
+    if likeness:
+        likeness.check_weights(painted.weights_sha256)
     seconds = monotonic() - began
     out.print(
-        f"{escape(str(output))} ({picture.width} x {picture.height}, {painter}, {where}, {seconds:.1f} s)",
+        f"{escape(str(output))} ({picture.width} x {picture.height}, {painted.by}, {where}, {seconds:.1f} s)",
         soft_wrap=True,
     )
 
@@ -158,44 +218,74 @@ def stylize(
 @with_options_of(GatysOptions, FastOptions)
 def submit(
     content: ImageFile,
-    style: StyleFile = None,
-    style_id: StyleId = None,
+    style: StyleFiles = None,
+    style_id: StyleIds = None,
     output: OutputFile = Path("stylized.png"),
-    quality: Quality = DEFAULT_QUALITY,
+    quality: Quality = None,
+    mask: Masks = None,
+    auto_mask: AutomaticMask = None,
     init_image: Initial = None,
+    preset: PresetName = None,
     url: Annotated[str, typer.Option(envvar="NST_URL", help="Where the service is.")] = "http://127.0.0.1:8000",
     *,
     engine: dict[str, Any],
 ) -> None:
     """Paint CONTENT in the style of STYLE, or in a trained style, with a running service, and wait.
 
-    Ctrl-C cancels the job.
+    Several styles blend; with as many masks, each is painted where its mask is white.  Ctrl-C cancels the job.
     """
     from cli.client import Client, JobFailed, RequestRefused
 
-    check_style(style, style_id, init_image, engine)
+    pictures = _pictures(content, style, style_id, mask, auto_mask, init_image)
+    pictures = check_styles(pictures, engine, defaults=_defaults(preset, init_image), preset=preset)
     output_format = format_of(output)
     fields = {**engine, "output_format": output_format}
-    if style_id is not None:
-        fields["style_id"] = style_id
-    if output_format in LOSSY_FORMATS:
+    if preset:
+        fields["preset"] = preset
+    if pictures.style_ids:
+        fields["style_id"] = pictures.style_ids
+    if pictures.auto_mask:
+        fields["auto_mask"] = pictures.auto_mask
+    if quality and output_format in LOSSY_FORMATS:
         fields["quality"] = quality
     if init_image:
         fields.setdefault("init", "image")
     try:
         with Client(url) as client:
-            _submit_and_wait(client, content, style, output, fields, init_image)
+            _submit_and_wait(client, pictures, output, fields)
     except (RequestRefused, JobFailed) as error:
         raise fail(error) from None
 
 
+def _defaults(preset: str | None, initial: Path | None) -> dict[str, Any]:
+    """The options in force where none is given."""
+    options = dict(PRESETS[preset].options) if preset else {}
+    return options | {"init": "image"} if initial else options
+
+
+def _pictures(
+    content: Path,
+    styles: list[Path] | None,
+    style_ids: list[str] | None,
+    masks: list[Path] | None,
+    auto_mask: AutoMask | None,
+    initial: Path | None,
+) -> Pictures:
+    return Pictures(
+        content=content,
+        styles=styles or [],
+        style_ids=style_ids or [],
+        masks=masks or [],
+        auto_mask=auto_mask,
+        initial=initial,
+    )
+
+
 def _submit_and_wait(
     client: Any,
-    content: Path,
-    style: Path | None,
+    pictures: Pictures,
     output: Path,
     fields: dict[str, Any],
-    initial: Path | None = None,
     *,
     check: Callable[[], None] = lambda: None,
     patience: float = math.inf,
@@ -208,7 +298,12 @@ def _submit_and_wait(
     """
     from cli.client import JobFailed
 
-    job = client.submit(content, style, fields, initial)
+    files = [("content", pictures.content)] if pictures.content else []
+    files += [("style", path) for path in pictures.styles]
+    files += [("mask", path) for path in pictures.masks]
+    if pictures.initial:
+        files.append(("init_image", pictures.initial))
+    job = client.submit(files, fields)
     deadline = monotonic() + patience
     try:
         with progress_bar("queued") as bar:
@@ -227,6 +322,10 @@ def _submit_and_wait(
         error = job["error"] or {"code": "canceled", "message": "the job was canceled"}
         raise JobFailed(f"the job ended as {job['status']}: {error['message']} ({error['code']})")
     write(output, client.result(job["id"]))
+    if job["output"]["media_type"] != "image/png":
+        write_record(output, json.dumps(job))
+    if "snapshot_every" in fields:
+        SnapshotFolder(output).fetch(client, job["id"])
     made, metrics = job["output"], job["metrics"]
     painter = metrics["encoder"] or job["input"]["params"]["style_id"]
     out.print(
@@ -261,7 +360,8 @@ def demo(
                 Client(stack.url) as client,
             ):
                 out.print(f"the service runs at {stack.url}; painting {content.name} in the style of {style.name}")
-                _submit_and_wait(client, content, style, output, fields, check=stack.check, patience=DEMO_PATIENCE)
+                pictures = _pictures(content, [style], None, None, None, None)
+                _submit_and_wait(client, pictures, output, fields, check=stack.check, patience=DEMO_PATIENCE)
         except (StackError, RedisServerError, RequestRefused, JobFailed) as error:
             for log in sorted(Path(folder).glob("logs/*.log")):
                 err.print(f"--- {log.name}", log.read_text(errors="replace")[-3000:], sep="\n", markup=False)

@@ -1,38 +1,90 @@
 """Painting on this machine, without the service."""
 
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cli.console import progress_bar
+from cli.console import progress_bar, read_picture
+from cli.engine_options import Pictures
+from cli.snapshots import SnapshotFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painted:
+    """A picture, and the figures of it.
+
+    Attributes:
+        picture: a PIL image.
+        by: the encoder, or the trained styles.
+        options: the engine's, with the precision in force.
+        losses, similarity, stages, weights_sha256: see ``nst_core.record``.
+    """
+
+    picture: Any
+    by: str
+    options: dict[str, Any]
+    losses: dict[str, float] = field(default_factory=dict)
+    similarity: float | None = None
+    stages: list[Any] = field(default_factory=list)
+    weights_sha256: list[str] = field(default_factory=list)
 
 
 def paint_like(
-    content: Any, style: Any, initial: Any, engine: dict[str, Any], device: Any, weights_dir: Path | None
-) -> tuple[Any, str]:
-    """A picture in the style of another, by optimisation; and the name of the encoder.
+    content: Any,
+    pictures: Pictures,
+    engine: dict[str, Any],
+    device: Any,
+    weights_dir: Path | None,
+    snapshots: SnapshotFolder,
+) -> Painted:
+    """A picture in the style of others, by optimisation.
+
+    Args:
+        content: None where the options need none.
+        snapshots: where they go, if the options ask for some.
 
     Raises:
         NSTError: it cannot be painted.
     """
-    from nst_core.gatys import paint
+    from nst_core.evolution import SNAPSHOT_QUALITY
+    from nst_core.gatys import Subject, paint
     from nst_core.options import GatysOptions
+    from nst_core.picture import encode
     from nst_core.pretrained import EncoderCache
+    from nst_core.record import ScaleClock
+    from nst_core.similarity import picture_similarity
 
-    if initial and "init" not in engine:
-        engine["init"] = "image"
     options = GatysOptions.from_mapping(engine)
+    subject = Subject(
+        content=content,
+        styles=[read_picture(path) for path in pictures.styles],
+        masks=_masks(content, pictures),
+        initial=read_picture(pictures.initial) if pictures.initial else None,
+    )
     encoder = EncoderCache(device, weights_dir).get(options.encoder, normalized=options.normalize_weights)
+    clock = ScaleClock()
     with progress_bar("painting") as bar:
-        for last in paint(content, style, options, encoder, initial=initial):
+        for last in clock.watch(paint(subject, options, encoder)):
+            if options.has_snapshot(last.step):
+                snapshots.add(last.step, encode(last.picture(), "jpeg", quality=SNAPSHOT_QUALITY))
             note = f"{last.step}/{last.total_steps}, {last.width} x {last.height}, loss {last.losses['total']:.4f}"
             bar.update(bar.task_ids[0], completed=last.fraction, note=note)
-    return last.picture(), options.encoder
+    snapshots.conclude()
+    picture = last.picture()
+    return Painted(
+        picture=picture,
+        by=options.encoder,
+        options=_in_force(options, device),
+        losses=last.losses,
+        similarity=picture_similarity(picture, content) if content else None,
+        stages=clock.scales,
+    )
 
 
-def paint_in_style(
-    content: Any, style_id: str, engine: dict[str, Any], device: Any, styles_dir: Path | None
-) -> tuple[Any, str]:
-    """A picture in a trained style; and the style's id.
+def paint_in_styles(
+    content: Any, pictures: Pictures, engine: dict[str, Any], device: Any, styles_dir: Path | None
+) -> Painted:
+    """A picture in trained styles.
 
     Raises:
         NSTError: it cannot be painted.
@@ -43,5 +95,26 @@ def paint_in_style(
     from nst_core.options import FastOptions
 
     options = FastOptions.from_mapping(engine)
-    network, style = FastModels(Gallery(styles_dir), device).get(style_id)
-    return paint_fast(content, network, style, options), style_id
+    models = FastModels(Gallery(styles_dir), device)
+    styles = [models.get(style_id) for style_id in pictures.style_ids]
+    picture = paint_fast(content, styles, options, masks=_masks(content, pictures))
+    return Painted(
+        picture=picture,
+        by=", ".join(pictures.style_ids),
+        options=_in_force(options, device),
+        weights_sha256=[models.gallery[style_id].weights_sha256 for style_id in pictures.style_ids],
+    )
+
+
+def _in_force(options: Any, device: Any) -> dict[str, Any]:
+    from nst_core.device import precision_in_force
+
+    return asdict(options) | {"precision": precision_in_force(options.precision, device)}
+
+
+def _masks(content: Any, pictures: Pictures) -> list[Any]:
+    if pictures.auto_mask:
+        from nst_core.segmentation import auto_mask
+
+        return [auto_mask(content, pictures.auto_mask)]
+    return [read_picture(path) for path in pictures.masks]

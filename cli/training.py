@@ -205,7 +205,7 @@ def _style_ids(paintings: Sequence[Path], keep_color: Sequence[str]) -> dict[str
 
 def _preview(run: Any, pictures: Sequence[Any]) -> Any:
     """Every picture in every style, with the networks as they are now."""
-    from nst_core.evaluation import contact_sheet
+    from nst_core.contact_sheet import contact_sheet
 
     rows = [[run.painted(picture, style) for picture in pictures] for style in run.styles]
     return contact_sheet(rows, [[style] * len(pictures) for style in run.styles])

@@ -78,9 +78,10 @@ class JobInput(_Model):
 
     params: dict[str, Any] = Field(description="Every parameter with the value in force.")
     content_sha256: str | None = Field(
-        default=None, description="Of the content image's file, as it was sent; null for a training."
+        default=None, description="Of the content image's file, as it was sent; null without one."
     )
     style_sha256: list[str] = Field(description="Of each style image's file; empty for a style of the gallery.")
+    mask_sha256: list[str] = Field(default_factory=list, description="Of each mask's file.")
     init_sha256: str | None = Field(default=None, description="Of the initial image's file, when one was sent.")
     photograph_sha256: list[str] = Field(
         default_factory=list, description="Of each photograph that was sent for a training."
@@ -97,6 +98,13 @@ class Output(_Model):
     bytes: int
     sha256: str = Field(description="Of the file; its ETag is the same in quotes.")
     losses: dict[str, float] = Field(default_factory=dict, description="The losses reached, by name.")
+    similarity: float | None = Field(
+        default=None,
+        ge=-1,
+        le=1,
+        description="Structural similarity (SSIM) of the grey result to the grey content, 1 for the same; null for "
+        "`fast`, for a training, and without a content.",
+    )
 
 
 class JobError(_Model):
@@ -106,14 +114,43 @@ class JobError(_Model):
     message: str = Field(description="For people.")
 
 
+class ScaleSeconds(_Model):
+    """What one scale of the pyramid took."""
+
+    width: int = Field(description="Of the image at this scale, in pixels.")
+    height: int
+    iterations: int
+    seconds: float = Field(ge=0)
+
+
 class Metrics(_Model):
     """Where the time went, and on what."""
 
     queue_seconds: float | None = None
     load_seconds: float | None = Field(default=None, description="Loading the network; 0 when it was warm.")
     run_seconds: float | None = None
+    stages: list[ScaleSeconds] = Field(
+        default_factory=list, description="Of these, what each scale of `gatys` took; empty for the others."
+    )
     device: str | None = None
     encoder: str | None = Field(default=None, description="The encoder that made the result; null for `fast`.")
+
+
+class Snapshot(_Model):
+    """The picture after one iteration of `gatys`, at the size that it had then."""
+
+    step: int = Field(ge=1, description="Iterations done.")
+    url: str = Field(description="Where the picture is, relative to the root of the API.")
+    media_type: Literal["image/jpeg"] = "image/jpeg"
+    width: int
+    height: int
+    bytes: int
+
+
+class SnapshotList(_Model):
+    """The snapshots of a job in order of their steps."""
+
+    items: list[Snapshot]
 
 
 class Urls(_Model):
@@ -126,13 +163,15 @@ class Urls(_Model):
     self: str
     result: str
     preview: str
+    snapshots: str
     cancel: str
 
     @classmethod
     def of(cls, job_id: str) -> Self:
         """The addresses of one job."""
         base = f"jobs/{job_id}"
-        return cls(self=base, result=f"{base}/result", preview=f"{base}/preview", cancel=f"{base}/cancel")
+        parts = {name: f"{base}/{name}" for name in ("result", "preview", "snapshots", "cancel")}
+        return cls(self=base, **parts)
 
 
 class Job(_Model):

@@ -7,7 +7,7 @@ from threading import Condition, RLock
 
 from typing_extensions import override
 
-from jobs.contract import Job, JobPage, Status
+from jobs.contract import Job, JobPage, Snapshot, Status
 from jobs.errors import ExpiredJob, UnknownJob
 from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
@@ -19,6 +19,7 @@ class _Entry:
     images: dict[str, bytes]
     expires: float
     files: dict[FileName, bytes] = field(default_factory=dict)
+    snapshots: dict[int, tuple[Snapshot, bytes]] = field(default_factory=dict)
     token: str | None = None
     leased_until: float = 0.0
 
@@ -63,6 +64,17 @@ class MemoryStore(Store):
             return self._entry(job_id).images[name]
 
     @override
+    def snapshots(self, job_id: str) -> list[Snapshot]:
+        with self._lock:
+            return [snapshot for _, (snapshot, _) in sorted(self._entry(job_id).snapshots.items())]
+
+    @override
+    def snapshot(self, job_id: str, step: int) -> bytes | None:
+        with self._lock:
+            _, picture = self._entry(job_id).snapshots.get(step, (None, None))
+            return picture
+
+    @override
     def list_jobs(
         self, *, status: Status | None = None, method: str | None = None, limit: int = 20, cursor: str | None = None
     ) -> JobPage:
@@ -98,6 +110,7 @@ class MemoryStore(Store):
         rule: Rule,
         files: Mapping[FileName, bytes] = NO_FILES,
         *,
+        snapshot: tuple[Snapshot, bytes] | None = None,
         token: str | None = None,
     ) -> Job:
         with self._lock:
@@ -105,6 +118,8 @@ class MemoryStore(Store):
             held = entry.token is not None and time.monotonic() < entry.leased_until
             new = rule(entry.job, entry.token if held else None, entry.token)
             entry.files.update(files)
+            if snapshot:
+                entry.snapshots[snapshot[0].step] = snapshot
             if new.status.is_final:
                 entry.files.pop("checkpoint", None)
             if new.status is not entry.job.status:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal, cast
 
 from jobs import transitions
-from jobs.contract import Job, JobError, JobPage, Metrics, Output, Progress, Status
+from jobs.contract import Job, JobError, JobPage, Metrics, Output, Progress, Snapshot, Status
 from jobs.errors import ExpiredJob, JobNotFinished, LeaseLost, UnknownJob
 from jobs.settings import Settings
 
@@ -122,6 +122,22 @@ class Store(ABC):
         """The latest checkpoint, if there is one."""
         return self._file(job_id, "checkpoint")
 
+    def save_snapshot(self, job_id: str, token: str, snapshot: Snapshot, picture: bytes) -> None:
+        """Keep the picture of one step for as long as the job is there, in the place of an earlier one of that step.
+
+        Raises:
+            LeaseLost: as :meth:`renew`.
+        """
+        self._change_held(job_id, token, lambda job: job, snapshot=(snapshot, picture))
+
+    @abstractmethod
+    def snapshots(self, job_id: str) -> list[Snapshot]:
+        """What is known of the snapshots so far, in order of their steps."""
+
+    @abstractmethod
+    def snapshot(self, job_id: str, step: int) -> bytes | None:
+        """The picture of one step, if it was kept."""
+
     def requeue(self, job_id: str, token: str) -> None:
         """Give a running job back because its worker shuts down; this attempt does not count.
 
@@ -233,6 +249,7 @@ class Store(ABC):
         rule: Rule,
         files: Mapping[FileName, bytes] = NO_FILES,
         *,
+        snapshot: tuple[Snapshot, bytes] | None = None,
         token: str | None = None,
     ) -> Job:
         """Put what ``rule`` makes of a job in its place, with these files, as if nothing else happened meanwhile.
@@ -248,6 +265,8 @@ class Store(ABC):
         token: str,
         rule: Callable[[Job], Job],
         files: Mapping[FileName, bytes] = NO_FILES,
+        *,
+        snapshot: tuple[Snapshot, bytes] | None = None,
     ) -> Job:
         """Change a job that must be leased to ``token``, or was to it last and is to nobody since."""
 
@@ -257,7 +276,7 @@ class Store(ABC):
             return rule(job)
 
         try:
-            return self._change(job_id, held_rule, files, token=token)
+            return self._change(job_id, held_rule, files, snapshot=snapshot, token=token)
         except (UnknownJob, ExpiredJob):
             raise LeaseLost from None
 

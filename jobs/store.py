@@ -5,6 +5,8 @@
     nst:job:{id}:result     the file that it made
     nst:job:{id}:preview    the latest intermediate image
     nst:job:{id}:checkpoint from where another worker may go on; gone when the job has ended
+    nst:job:{id}:snapshots  the pictures of some iterations, a hash by step
+    nst:job:{id}:steps      what is known of each of these, a hash by step, so that a list reads no picture
     nst:job:{id}:lease      the token of the worker that has it; gone when that worker is
     nst:job:{id}:holder     the same, but there for as long as the job is processing
     nst:job:{id}:known      outlives the rest, so that an expired job is told from one that never was
@@ -27,7 +29,7 @@ from redis.client import Pipeline
 from typing_extensions import override
 
 from jobs.connection import connect, reaching_redis, transaction
-from jobs.contract import Job, JobPage, Status
+from jobs.contract import Job, JobPage, Snapshot, Status
 from jobs.errors import ExpiredJob, UnknownJob
 from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
@@ -53,6 +55,8 @@ class _Keys:
         self.result = f"{self.job}:result"
         self.preview = f"{self.job}:preview"
         self.checkpoint = f"{self.job}:checkpoint"
+        self.snapshots = f"{self.job}:snapshots"
+        self.steps = f"{self.job}:steps"
         self.lease = f"{self.job}:lease"
         self.holder = f"{self.job}:holder"
         self.known = f"{self.job}:known"
@@ -123,6 +127,19 @@ class RedisStore(Store):
 
     @override
     @reaching_redis
+    def snapshots(self, job_id: str) -> list[Snapshot]:
+        self._read(self._redis, job_id)
+        documents = cast(list[bytes], self._redis.hvals(_Keys(job_id).steps))
+        return sorted(map(Snapshot.model_validate_json, documents), key=lambda snapshot: snapshot.step)
+
+    @override
+    @reaching_redis
+    def snapshot(self, job_id: str, step: int) -> bytes | None:
+        self._read(self._redis, job_id)
+        return cast(bytes | None, self._redis.hget(_Keys(job_id).snapshots, str(step)))
+
+    @override
+    @reaching_redis
     def list_jobs(
         self, *, status: Status | None = None, method: str | None = None, limit: int = 20, cursor: str | None = None
     ) -> JobPage:
@@ -169,6 +186,7 @@ class RedisStore(Store):
         rule: Rule,
         files: Mapping[FileName, bytes] = NO_FILES,
         *,
+        snapshot: tuple[Snapshot, bytes] | None = None,
         token: str | None = None,
     ) -> Job:
         keys = _Keys(job_id)
@@ -183,6 +201,11 @@ class RedisStore(Store):
             pipe.multi()
             for name, data in files.items():
                 pipe.set(getattr(keys, name), data, ex=self._lifetime(new))
+            if snapshot:
+                about, picture = snapshot
+                for key, value in ((keys.snapshots, picture), (keys.steps, about.model_dump_json())):
+                    pipe.hset(key, str(about.step), cast(Any, value))
+                    pipe.expire(key, self._lifetime(new))
             if new.status is not old.status:
                 pipe.zrem(_status_index(old.status), job_id)
                 self._enter_status(pipe, new)
@@ -203,14 +226,15 @@ class RedisStore(Store):
         # Besides the job, its lease is watched: a renewal between the check and the write voids taking the job over.
         # A write of files is its holder's own, whose heartbeat renews the lease while a large file is on its way, and
         # would void every try; the holder's token changes when somebody else takes the job.
-        guard = keys.holder if files else keys.lease
+        guard = keys.holder if files or snapshot else keys.lease
         return transaction(self._redis, change, keys.job, guard)
 
     def _enter_status(self, pipe: Pipeline, job: Job) -> None:
         """Write a job that changed its status, and begin the time to live of all its keys."""
         keys, lifetime = _Keys(job.id), self._lifetime(job)
         pipe.set(keys.job, job.model_dump_json(), ex=lifetime)
-        for key in (keys.images, keys.result, keys.preview, keys.checkpoint):
+        files = (keys.images, keys.result, keys.preview, keys.checkpoint, keys.snapshots, keys.steps)
+        for key in files:
             pipe.expire(key, lifetime)
         pipe.set(keys.known, "", ex=lifetime + self._settings.tombstone_ttl_seconds)
         pipe.zadd(_status_index(job.status), {job.id: 0})

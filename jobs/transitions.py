@@ -73,7 +73,7 @@ def finished(
         raise ValueError("a job that succeeded has an output and a result, others have neither")
     if (status is Status.FAILED) != (error is not None):
         raise ValueError("a job that failed has an error, others have none")
-    measured = metrics.model_dump(exclude_none=True) if metrics else {}
+    measured = {name: value for name, value in metrics or () if value is not None}
     progress: dict[str, object] = {"preview_id": job.progress.preview_id + new_preview, "eta_seconds": None}
     if succeeded:
         progress |= {"fraction": 1.0, "step": job.progress.total_steps}

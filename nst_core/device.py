@@ -54,6 +54,11 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def precision_in_force(wanted: str, device: torch.device) -> str:
+    """What :func:`choose_precision` chooses, as an option: ``float32`` or ``bfloat16``."""
+    return str(choose_precision(wanted, device)).removeprefix("torch.")
+
+
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
     """A context in which convolutions and matrix products run in ``dtype``."""
     if dtype == torch.float32:

@@ -4,9 +4,11 @@ NSTError
 ├── InvalidOptions       an option is out of its bounds, or does not fit the others
 ├── DeviceUnavailable    the device to compute on does not exist here
 ├── InvalidImage         a file is not an image that can be painted
+├── NoSubject            nothing stands out in a picture, so that no mask can be found
 ├── WeightsUnavailable   an encoder's weights are not here and cannot be had
 ├── CorruptWeights       a weights file is not what it should be
 ├── UnknownStyle         there is no trained style of this id
+├── TooLittleMemory      a picture of this size does not fit, not even in tiles
 ├── Diverged             the optimisation ended in NaN, also with safer settings
 └── TrainingFailed       a training cannot start or go on
 """
@@ -43,6 +45,12 @@ class InvalidImage(NSTError, ValueError):
     code = "invalid_image"
 
 
+class NoSubject(NSTError, ValueError):
+    """Nothing stands out in the picture, so that no mask can be found for it."""
+
+    code = "no_subject"
+
+
 class WeightsUnavailable(NSTError):
     """The weights of this encoder are not on this machine and could not be downloaded."""
 
@@ -57,6 +65,12 @@ class UnknownStyle(NSTError, LookupError):
     """There is no trained style of this id."""
 
     code = "unknown_style"
+
+
+class TooLittleMemory(NSTError):
+    """The picture does not fit into the memory that is free, not even in tiles."""
+
+    code = "out_of_memory"
 
 
 class Diverged(NSTError):

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
@@ -20,10 +20,11 @@ from nst_core.encoders import Encoder
 from nst_core.fast import paint_fast
 from nst_core.fast_models import FastModels
 from nst_core.files import replaced
-from nst_core.gatys import paint
+from nst_core.gatys import Subject, paint
 from nst_core.image import to_picture, to_tensor
 from nst_core.losses import content_loss, gram_matrix, style_loss
 from nst_core.options import FastOptions, GatysOptions, output_size, style_long_side
+from nst_core.similarity import structural_similarity
 from nst_core.style_training import Painting
 
 if TYPE_CHECKING:
@@ -92,19 +93,6 @@ def judge(picture: Image.Image, content: Image.Image, style: Image.Image, judge_
     )
 
 
-def structural_similarity(image: Tensor, other: Tensor) -> float:
-    """SSIM of two RGB images (1, 3, H, W) in [0, 1], turned to grey: 1 for the same image.
-
-    Wang et al. 2004, "Image Quality Assessment: From Error Visibility to Structural Similarity".
-    """
-    # Imported here: of what needs this module, only this function needs torchmetrics.
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
-    luma = image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    grey, other_grey = ((x * luma).sum(1, keepdim=True) for x in (image, other))
-    return float(structural_similarity_index_measure(grey, other_grey, data_range=1.0))  # type: ignore[arg-type]
-
-
 def evaluate(
     encoder: Encoder,
     judge_encoder: Encoder,
@@ -120,7 +108,7 @@ def evaluate(
     """
 
     def picture(content: Image.Image, style: Image.Image) -> Image.Image:
-        for last in paint(content, style, options, encoder):  # noqa: B007 - the last one counts
+        for last in paint(Subject(content=content, styles=[style]), options, encoder):  # noqa: B007 - the last one counts
             pass
         return last.picture()
 
@@ -156,7 +144,7 @@ def paint_styles(
             picture, seconds = _kept(
                 folder / f"{style_id}--{content_name}.png",
                 _key(engine, content),
-                partial(paint_fast, content, network, style, options),
+                partial(paint_fast, content, [(network, style)], options),
             )
             yield Painted(content=content_name, style=style_id, picture=picture, seconds=seconds)
 
@@ -284,25 +272,3 @@ class Summary:
             f"{self.pictures} pictures: style error {self.style_error:.4f} ({layers}), content error "
             f"{self.content_error:.3f}, SSIM to the content {self.similarity:.3f}, {self.seconds:.1f} s each"
         )
-
-
-def contact_sheet(
-    rows: Sequence[Sequence[Image.Image]], captions: Sequence[Sequence[str]], cell: int = 256
-) -> Image.Image:
-    """A labelled grid of pictures, each fitted into a square of ``cell`` pixels; rows are as high as their highest."""
-    small = [[_fitted(picture, cell - 4) for picture in row] for row in rows]
-    heights = [max(picture.height for picture in row) + 20 for row in small]
-    sheet = Image.new("RGB", (cell * max(map(len, rows)), sum(heights)), "white")
-    draw, top = ImageDraw.Draw(sheet), 0
-    for row, texts, height in zip(small, captions, heights, strict=True):
-        for x, (picture, text) in enumerate(zip(row, texts, strict=True)):
-            sheet.paste(picture, (x * cell + 2, top + 2))
-            draw.text((x * cell + 4, top + height - 16), text, fill="black")
-        top += height
-    return sheet
-
-
-def _fitted(picture: Image.Image, side: int) -> Image.Image:
-    small = picture.copy()
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return small

@@ -1,45 +1,95 @@
 """The fast engine: a picture in one forward pass of a trained network (Johnson et al. 2016)."""
 
+from collections.abc import Sequence
+
 import torch
 from PIL import Image
 from torch import Tensor
 
+from nst_core.color import painted_colors, style_colors
 from nst_core.device import autocast, choose_precision
 from nst_core.errors import InvalidOptions
 from nst_core.image import to_picture, to_tensor
-from nst_core.options import SHORTEST_SIDE, FastOptions, output_size
+from nst_core.options import SHORTEST_SIDE, Color, FastOptions, output_size
+from nst_core.regions import region_maps
 from nst_core.streaming import paint_in_strips
 from nst_core.transformer import TransformerNetwork
 
 #: Pictures of more pixels are painted strip by strip: a whole one takes about 300 bytes per pixel.
 WHOLE_PIXELS = 2048 * 2048
 
+#: A trained style: its network, and its style vector (2, C) on the same device.
+FastStyle = tuple[TransformerNetwork, Tensor]
+
 
 @torch.inference_mode()
-def paint_fast(content: Image.Image, network: TransformerNetwork, style: Tensor, options: FastOptions) -> Image.Image:
-    """Paints ``content`` in a trained style.
+def paint_fast(
+    content: Image.Image, styles: Sequence[FastStyle], options: FastOptions, *, masks: Sequence[Image.Image] = ()
+) -> Image.Image:
+    """Paints ``content`` in trained styles.
+
+    Several blend by their weights: by interpolation of their vectors where they share a network (Dumoulin et al. 2017,
+    section 3.1), else by mixing what their networks paint.  With masks, each is painted where its mask is white, and
+    the rest stays as it is.
+
+    ``strength`` mixes the photograph with the coloured result.
 
     Args:
         content: an RGB picture; gives the aspect ratio.
-        network: on the device where to compute.
-        style: the style vector (2, C), on the same device.
+        styles: at least one.
+        masks: as many as styles, or none; any size.
 
     Returns:
         An RGB picture of exactly the size asked for.
 
     Raises:
-        InvalidOptions: the short side would be too small.
+        InvalidOptions: the short side would be too small, or the options do not fit the styles and masks.
     """
+    options.check_images(styles=len(styles), masks=len(masks))
     width, height = output_size(*content.size, options.size)
     if min(width, height) < SHORTEST_SIDE:
         raise InvalidOptions(
             f"the result would be {width} x {height}; the short side must be at least {SHORTEST_SIDE}", field="size"
         )
-    device = style.device
     image = to_tensor(content, (width, height))
+    weights = torch.tensor(options.style_weights or (1.0,) * len(styles))
+    if masks:
+        shares = region_maps(masks, width, height) * (weights / weights.max()).view(-1, 1, 1, 1)
+    else:
+        shares = (weights / weights.sum()).view(-1, 1, 1, 1)
+        styles, shares = _interpolated(styles, shares)
+    colors = options.color * (len(styles) if len(options.color) == 1 else 1)
+    result = image.clone()
+    for (network, style), share, color in zip(styles, shares, colors, strict=True):
+        painted = _painted(image, network, style, options).clamp_(0, 1)
+        painted = _colored(painted, image, color)
+        result += share * painted.sub_(image)
+    return to_picture(torch.lerp(image, result, options.strength))
+
+
+def _interpolated(styles: Sequence[FastStyle], shares: Tensor) -> tuple[Sequence[FastStyle], Tensor]:
+    """One style instead of several, where they share a network."""
+    networks = {id(network) for network, _ in styles}
+    if len(networks) > 1 or len(styles) == 1:
+        return styles, shares
+    vectors = torch.stack([vector for _, vector in styles])
+    vector = (vectors * shares.view(-1, 1, 1).to(vectors.device)).sum(0)
+    return [(styles[0][0], vector)], torch.ones(1, 1, 1, 1)
+
+
+def _painted(image: Tensor, network: TransformerNetwork, style: Tensor, options: FastOptions) -> Tensor:
+    """What the network paints, (1, 3, H, W) on the CPU."""
+    device = style.device
     with autocast(device, choose_precision(options.precision, device)):
-        if width * height > WHOLE_PIXELS:
-            painted = paint_in_strips(network, image, style)
-        else:
-            painted = network(image.to(device), style).float().cpu()
-    return to_picture(torch.lerp(image, painted.clamp(0, 1), options.strength))
+        if image.shape[2] * image.shape[3] > WHOLE_PIXELS:
+            return paint_in_strips(network, image, style)
+        return network(image.to(device), style).float().cpu()  # type: ignore[no-any-return]
+
+
+def _colored(painted: Tensor, content: Tensor, color: Color) -> Tensor:
+    """A painting (1, 3, H, W) in the colours that it shall have, in [0, 1]; ``content`` has the same size.
+
+    A network paints in its style's own colours.  So what an optimisation does to its style image beforehand is done to
+    the painting: it is recoloured to the content or, for luminance, gets the content's mean and deviation.
+    """
+    return painted_colors(style_colors(painted, content, color), content, color).clamp(0, 1)

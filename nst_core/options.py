@@ -30,6 +30,15 @@ SHORTEST_SIDE = 32
 #: Long side in pixels to which photographs of a training are reduced.
 PHOTOGRAPH_SIDE = 640
 
+#: What makes the style: see :mod:`nst_core.style_losses`.
+StyleLossName = Literal["gram", "gram-shifted", "moments", "wasserstein", "sliced-wasserstein"]
+
+#: Whose colours a picture has: see :mod:`nst_core.color`.
+Color = Literal["style", "luminance", "match-cholesky", "match-pca", "match-mkl", "match-histogram"]
+
+#: What a mask may be found for: see :mod:`nst_core.segmentation`.
+AutoMask = Literal["subject", "background"]
+
 OutputFormat = Literal["png", "jpeg", "webp", "tiff"]
 MEDIA_TYPES: dict[str, str] = {
     "png": "image/png",
@@ -55,8 +64,18 @@ def layer_names(encoder: str) -> tuple[str, ...]:
     return tuple(f"{kind}{b}_{i}" for b, depth in blocks for i in range(1, depth + 1) for kind in ("conv", "relu"))
 
 
-def _option(default: Any, description: str, *, minimum: float | None = None, maximum: float | None = None) -> Any:
-    return field(default=default, metadata={"description": description, "minimum": minimum, "maximum": maximum})
+def _option(
+    default: Any,
+    description: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    least: int = 0,
+    most: int | None = None,
+) -> Any:
+    """A field: ``minimum`` and ``maximum`` bound a number or each of a list, ``least`` and ``most`` a list's length."""
+    bounds = {"minimum": minimum, "maximum": maximum, "least": least, "most": most}
+    return field(default=default, metadata={"description": description, **bounds})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +111,19 @@ class GatysOptions:
         (), "One weight per style layer; equal when empty.", minimum=0, maximum=1e6
     )
     content_weight: float = _option(0.05, "Weight of the content loss; 0 leaves it out.", minimum=0, maximum=1e6)
+    final_content_weight: float | None = _option(
+        None, "Weight of the content loss at the end, if it shall change: by the same factor each iteration.",
+        minimum=1e-6, maximum=1e6,
+    )  # fmt: skip
     style_weight: float = _option(1.0, "Weight of the style loss; 0 leaves it out.", minimum=0, maximum=1e6)
+    style_weights: tuple[float, ...] = _option(
+        (), "One weight per style: its part in the mixture or, with masks, in its region; equal when empty.",
+        minimum=0, maximum=1e6,
+    )  # fmt: skip
+    color: tuple[Color, ...] = _option(
+        ("style",), "Whose colours the picture has: one for all styles, or one for each.", least=1,
+    )  # fmt: skip
+    style_loss: StyleLossName = _option("gram", "What of the features makes the style, and how it is compared.")
     tv_weight: float = _option(0.05, "Weight of total variation: larger is smoother.", minimum=0, maximum=1e6)
     pooling: Literal["average", "max"] = _option("average", "Pooling between the encoder's blocks.")
     normalize_weights: bool = _option(
@@ -105,6 +136,18 @@ class GatysOptions:
     learning_rate: float | None = _option(
         None, "Step size. Default: 1 for L-BFGS, 0.02 for Adam.", minimum=1e-5, maximum=10
     )
+    averaging: float = _option(
+        0.0, "Decay of the running average of the iterates that is shown instead of the last one; 0 shows that.",
+        minimum=0, maximum=0.9999,
+    )  # fmt: skip
+    tile: int | None = _option(
+        None, "Side in pixels of the tiles in which the gradient is computed, a multiple of 16: smaller takes less "
+        "memory and more time. Default: the whole picture at once.", minimum=128, maximum=LARGEST_SIDE,
+    )  # fmt: skip
+    snapshot_every: int | None = _option(
+        None, "Keep the picture of every so many iterations, and of the last one. Default: none is kept.", minimum=1,
+        maximum=10_000,
+    )  # fmt: skip
     history: int = _option(10, "Past steps that L-BFGS remembers; memory grows with it.", minimum=1, maximum=100)
     seed: int = _option(0, "Seed of the noise; the same seed gives the same picture.", minimum=0, maximum=2**32 - 1)
     precision: Literal["auto", "float32", "bfloat16"] = _option(
@@ -131,6 +174,45 @@ class GatysOptions:
                 raise InvalidOptions("at least one weight must be above 0", field=f"{kind}_layer_weights")
         if not self.uses_content and not self.uses_style:
             raise InvalidOptions("content_weight and style_weight cannot both be 0", field="style_weight")
+        if self.final_content_weight is not None and not self.content_weight:
+            raise InvalidOptions("a content_weight of 0 stays 0", field="final_content_weight")
+        if self.tile is not None:
+            if self.tile % 16:
+                raise InvalidOptions(f"tile must be a multiple of 16, not {self.tile}", field="tile")
+            if self.style_loss == "sliced-wasserstein":
+                raise InvalidOptions("sliced-wasserstein needs the whole picture and cannot go by tiles", field="tile")
+
+    def check_images(self, *, styles: int, masks: int, content: bool = True) -> None:
+        """See that these options fit so many images.
+
+        Raises:
+            InvalidOptions: they do not.
+        """
+        if self.uses_style and not styles:
+            raise InvalidOptions("a style image is needed unless style_weight is 0", field="style")
+        if not content and self.needs_content(masks=masks):
+            raise InvalidOptions("a content image is needed", field="content")
+        _check_styles(self, styles, masks)
+
+    @property
+    def snapshots(self) -> int:
+        """How many pictures on the way are kept."""
+        return math.ceil(self.iterations / self.snapshot_every) if self.snapshot_every else 0
+
+    def has_snapshot(self, step: int) -> bool:
+        """Whether the picture after so many iterations, 1 or more, is kept."""
+        return self.snapshot_every is not None and (step % self.snapshot_every == 0 or step == self.iterations)
+
+    def content_weight_at(self, step: int) -> float:
+        """The weight of the content loss after so many iterations."""
+        if self.final_content_weight is None:
+            return self.content_weight
+        part = step / max(1, self.iterations - 1)
+        return float(self.content_weight * (self.final_content_weight / self.content_weight) ** min(1.0, part))
+
+    def needs_content(self, *, masks: int) -> bool:
+        """Whether anything is taken from the content: its forms, the start, colours, or what no mask covers."""
+        return self.uses_content or self.init == "content" or masks > 0 or set(self.color) != {"style"}
 
     @property
     def uses_content(self) -> bool:
@@ -164,6 +246,13 @@ class FastOptions:
         512, "Long side of the result in pixels; the aspect ratio is the content's.", minimum=SMALLEST_SIDE,
         maximum=LARGEST_SIDE,
     )  # fmt: skip
+    style_weights: tuple[float, ...] = _option(
+        (), "One weight per style: its part in the mixture or, with masks, in its region; equal when empty.",
+        minimum=0, maximum=1e6,
+    )  # fmt: skip
+    color: tuple[Color, ...] = _option(
+        ("style",), "Whose colours the picture has: one for all styles, or one for each.", least=1,
+    )  # fmt: skip
     strength: float = _option(
         1.0, "How much of the style is mixed in: 0 is the photograph, 1 the painting.", minimum=0, maximum=1
     )
@@ -173,6 +262,16 @@ class FastOptions:
 
     def __post_init__(self) -> None:
         _check(self)
+
+    def check_images(self, *, styles: int, masks: int) -> None:
+        """See that these options fit so many styles and masks.
+
+        Raises:
+            InvalidOptions: they do not.
+        """
+        if not styles:
+            raise InvalidOptions("a style is needed", field="style_id")
+        _check_styles(self, styles, masks)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
@@ -282,6 +381,11 @@ def _checked(name: str, hint: Any, value: Any, limits: Mapping[str, Any]) -> Any
     if origin is tuple:
         if isinstance(value, str) or not hasattr(value, "__iter__"):
             raise InvalidOptions(f"{name} must be a list", field=name)
+        value = list(value)
+        if len(value) < limits["least"]:
+            raise InvalidOptions(f"{name} must have a value", field=name)
+        if limits["most"] is not None and len(value) > limits["most"]:
+            raise InvalidOptions(f"{name} must have {_count(limits['most'], 'value')} at most", field=name)
         return tuple(_checked(name, arguments[0], item, limits) for item in value)
     if origin is Literal:
         if value not in arguments:
@@ -298,6 +402,32 @@ def _checked(name: str, hint: Any, value: Any, limits: Mapping[str, Any]) -> Any
     if (low is not None and value < low) or (high is not None and value > high):
         raise InvalidOptions(f"{name} must be between {low:g} and {high:g}, not {value:g}", field=name)
     return value
+
+
+def _check_styles(options: "GatysOptions | FastOptions", styles: int, masks: int) -> None:
+    """See that the options of which there is one for each style fit their number, and that masks do.
+
+    Raises:
+        InvalidOptions: they do not.
+    """
+    if masks and masks != styles:
+        pair = f"{_count(masks, 'mask')}, {_count(styles, 'style')}"
+        raise InvalidOptions(f"each mask belongs to the style in its place: {pair}", field="mask")
+    if options.style_weights and len(options.style_weights) != styles:
+        pair = f"{_count(len(options.style_weights), 'weight')}, {_count(styles, 'style')}"
+        raise InvalidOptions(f"name one for each style: {pair}", field="style_weights")
+    if options.style_weights and not any(options.style_weights):
+        raise InvalidOptions("at least one weight must be above 0", field="style_weights")
+    if len(options.color) > 1:
+        if len(options.color) != styles:
+            pair = f"{len(options.color)} for {_count(styles, 'style')}"
+            raise InvalidOptions(f"name one for all, or one for each style: {pair}", field="color")
+        if not masks and "luminance" in options.color and len(set(options.color)) > 1:
+            raise InvalidOptions("luminance goes with other colours only where masks part them", field="color")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def default_long_side(width: int, height: int, most: int) -> int:

@@ -2,9 +2,11 @@
 
 import io
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from PIL import Image, ImageCms, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from nst_core.errors import InvalidImage
 from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, OutputFormat
@@ -142,12 +144,27 @@ def _as_8_bit(image: Image.Image) -> Image.Image:
     return image.convert("F").point(lambda value: value * scale).convert("L")
 
 
-def encode(image: Image.Image, output_format: OutputFormat = "png", *, quality: int = DEFAULT_QUALITY) -> bytes:
-    """An RGB or RGBA picture as a file; ``quality`` (1 to 100) for JPEG and WebP.  JPEG knows no transparency."""
+def encode(
+    image: Image.Image,
+    output_format: OutputFormat = "png",
+    *,
+    quality: int = DEFAULT_QUALITY,
+    text: Mapping[str, str] | None = None,
+) -> bytes:
+    """An RGB or RGBA picture as a file.  JPEG knows no transparency.
+
+    Args:
+        quality: 1 to 100, of JPEG and WebP.
+        text: by keyword, into text chunks (iTXt) of a PNG; other formats carry none.
+    """
     file = io.BytesIO()
     options: dict[str, object] = {"quality": quality} if output_format in LOSSY_FORMATS else {}
     if output_format == "png":
         options["compress_level"] = 2  # in a third of the time of 6, a twelfth larger
+        chunks = PngInfo()
+        for key, value in (text or {}).items():
+            chunks.add_itxt(key, value)
+        options["pnginfo"] = chunks
     if output_format == "tiff":
         options["compression"] = "tiff_deflate"
     if output_format == "jpeg":

@@ -11,12 +11,12 @@ from PIL import Image
 
 from cli.console import SAMPLES
 from nst_core.allocator import keep_freed_memory
+from nst_core.contact_sheet import contact_sheet
 from nst_core.device import choose_device
-from nst_core.evaluation import contact_sheet
 from nst_core.fast import paint_fast
 from nst_core.fast_models import FastModels
 from nst_core.gallery import Gallery
-from nst_core.gatys import paint
+from nst_core.gatys import Subject, paint
 from nst_core.options import FastOptions, GatysOptions
 from nst_core.picture import decode, encode
 from nst_core.pretrained import load_encoder
@@ -64,7 +64,7 @@ def paint_samples(folder: Path, size: int) -> None:
         for y, content_name in enumerate(CONTENTS, 1):
             content = sample(f"content_{content_name}")
             began = perf_counter()
-            for last in paint(content, style, options, encoder):  # noqa: B007 - the last one counts
+            for last in paint(Subject(content=content, styles=[style]), options, encoder):  # noqa: B007 - the last one counts
                 pass
             print(f"{content_name} x {style_name}: {perf_counter() - began:.1f} s, losses {last.losses}", flush=True)
             made = last.picture()
@@ -84,7 +84,7 @@ def paint_gallery(folder: Path, size: int) -> None:
         chosen = styles[first : first + COLUMNS]
         for content_name in CONTENTS:
             content = sample(f"content_{content_name}")
-            rows.append([paint_fast(content, *models.get(style_id), FastOptions(size=size)) for style_id in chosen])
+            rows.append([paint_fast(content, [models.get(style_id)], FastOptions(size=size)) for style_id in chosen])
             captions.append(chosen)
     (folder / "gallery.jpg").write_bytes(encode(contact_sheet(rows, captions), "jpeg", quality=88))
 

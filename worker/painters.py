@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -10,9 +10,11 @@ from typing_extensions import override
 
 from nst_core.fast import paint_fast
 from nst_core.fast_models import FastModels
-from nst_core.gatys import paint
+from nst_core.gatys import Subject, paint
 from nst_core.options import FastOptions, GatysOptions
 from nst_core.pretrained import EncoderCache
+from nst_core.record import ScaleClock, ScaleTime
+from nst_core.similarity import picture_similarity
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +50,9 @@ class Painter(ABC):
     #: How opaque the result shall be, of any size (``L``); None: everywhere.
     alpha: Image.Image | None = None
 
+    #: Of the weights of the trained styles that take part; known when they are loaded.
+    weights_sha256: Sequence[str] = ()
+
     #: Seconds between two previews, where making the picture as it is now costs time; 0: with every report.
     preview_seconds = 0.0
 
@@ -71,6 +76,15 @@ class Painter(ABC):
     def paint(self) -> Iterator[Stage]:
         """The picture on its way; there is at least one stage."""
 
+    @property
+    def scale_times(self) -> list[ScaleTime]:
+        """What each scale of a pyramid has taken so far."""
+        return []
+
+    def similarity(self, picture: Image.Image) -> float | None:
+        """SSIM of the finished picture to the content, -1 to 1; None where it is not measured."""
+        return None
+
     def checkpoint(self) -> bytes | None:
         """What a later painter of the same job needs to go on from here, between two stages; None if it cannot."""
         return None
@@ -83,17 +97,10 @@ class Painter(ABC):
 class GatysPainter(Painter):
     """The iterative engine: the image itself is optimised (Gatys et al. 2016)."""
 
-    def __init__(
-        self,
-        content: Image.Image,
-        style: Image.Image,
-        initial: Image.Image | None,
-        options: GatysOptions,
-        encoders: EncoderCache,
-    ) -> None:
-        self.content, self.style, self.initial = content, style, initial
-        self.options, self.encoders = options, encoders
+    def __init__(self, subject: Subject, options: GatysOptions, encoders: EncoderCache) -> None:
+        self.subject, self.options, self.encoders = subject, options, encoders
         self.total_steps, self.encoder = options.iterations, options.encoder
+        self._clock = ScaleClock()
 
     @property
     @override
@@ -107,7 +114,7 @@ class GatysPainter(Painter):
 
     @override
     def paint(self) -> Iterator[Stage]:
-        for iterate in paint(self.content, self.style, self.options, self._network, initial=self.initial):
+        for iterate in self._clock.watch(paint(self.subject, self.options, self._network)):
             yield Stage(
                 fraction=iterate.fraction,
                 step=iterate.step,
@@ -116,29 +123,49 @@ class GatysPainter(Painter):
                 picture=iterate.picture,
             )
 
+    @property
+    @override
+    def scale_times(self) -> list[ScaleTime]:
+        return self._clock.scales
+
+    @override
+    def similarity(self, picture: Image.Image) -> float | None:
+        content = self.subject.content
+        return picture_similarity(picture, content) if content else None
+
 
 class FastPainter(Painter):
     """The fast engine: one forward pass of a trained network (Johnson et al. 2016)."""
 
     total_steps = 1
 
-    def __init__(self, content: Image.Image, style_id: str, options: FastOptions, models: FastModels) -> None:
-        self.content, self.style_id, self.options, self.models = content, style_id, options, models
+    def __init__(
+        self,
+        content: Image.Image,
+        style_ids: Sequence[str],
+        masks: Sequence[Image.Image],
+        options: FastOptions,
+        models: FastModels,
+    ) -> None:
+        self.content, self.style_ids, self.masks = content, style_ids, masks
+        self.options, self.models = options, models
 
     @property
     @override
     def missing(self) -> str | None:
-        return None if self.style_id in self.models else f"the style {self.style_id}"
+        missing = [style_id for style_id in self.style_ids if style_id not in self.models]
+        return f"the style {', '.join(missing)}" if missing else None
 
     @override
     def load(self) -> None:
         models, before = self.models, self.models.misses
-        self._network, self._style = models.get(self.style_id)
+        self._styles = [models.get(style_id) for style_id in self.style_ids]
+        self.weights_sha256 = [models.gallery[style_id].weights_sha256 for style_id in self.style_ids]
         if models.misses > before:
-            told = (self.style_id, models.bytes / 1e6, models.hits, models.misses)
+            told = (", ".join(self.style_ids), models.bytes / 1e6, models.hits, models.misses)
             logger.info("style %s: loaded; %.1f MB of styles here, %d hits, %d misses so far", *told)
 
     @override
     def paint(self) -> Iterator[Stage]:
-        picture = paint_fast(self.content, self._network, self._style, self.options)
+        picture = paint_fast(self.content, self._styles, self.options, masks=self.masks)
         yield Stage(fraction=1.0, step=1, picture=lambda: picture)

@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
 from math import inf
@@ -13,21 +14,25 @@ import torch
 from billiard.exceptions import SoftTimeLimitExceeded
 from PIL import Image
 
-from jobs.contract import Job, JobError, Metrics, Output, Progress, Status
+from jobs.contract import Job, JobError, Metrics, Output, Progress, ScaleSeconds, Status
 from jobs.errors import ExpiredJob, JobsError, LeaseLost, StoreUnavailable, StyleExists, UnknownJob
 from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from jobs.styles import StyleStore
-from nst_core.device import choose_device
+from nst_core.device import choose_device, precision_in_force
 from nst_core.errors import NSTError
 from nst_core.fast_models import FastModels
+from nst_core.gatys import Subject
 from nst_core.options import DEFAULT_QUALITY, MEDIA_TYPES, FastOptions, OutputFormat, StyleTrainingOptions
 from nst_core.picture import PictureLimits, decode, decode_with_alpha, encode, with_alpha
 from nst_core.pretrained import EncoderCache
+from nst_core.record import KEY, Record
+from nst_core.segmentation import auto_mask
 from nst_core.style_training import Painting
 from worker.heartbeat import Heartbeat
 from worker.painters import FastPainter, GatysPainter, Painter, Stage
 from worker.settings import WorkerSettings
+from worker.snapshots import Snapshots
 from worker.style_trainer import NewStyle, StyleTrainer
 
 logger = logging.getLogger(__name__)
@@ -101,9 +106,10 @@ class Runner:
         logger.info("job %s: started, attempt %d", job_id, job.attempt)
         try:
             with Heartbeat(self.store, job_id, token) as heartbeat:
-                ending = self._ending(job, token, heartbeat)
+                snapshots = Snapshots(self.store, job, token)
+                ending = self._ending(job, token, heartbeat, snapshots)
                 # With the heartbeat still going: when the store was away, it takes the lease up again before others do.
-                self._finish(job_id, token, ending, heartbeat)
+                self._finish(job_id, token, ending, heartbeat, snapshots)
         except (LeaseLost, UnknownJob, ExpiredJob):
             logger.warning("job %s: deleted or taken over; its picture is thrown away", job_id)
         except (SystemExit, KeyboardInterrupt):
@@ -129,10 +135,10 @@ class Runner:
         except JobsError as error:
             logger.warning("job %s: cannot be given back: %s", job_id, error)
 
-    def _ending(self, job: Job, token: str, heartbeat: Heartbeat) -> dict[str, Any]:
+    def _ending(self, job: Job, token: str, heartbeat: Heartbeat, snapshots: Snapshots) -> dict[str, Any]:
         """How the job ends, as arguments of the store's ``finish``."""
         try:
-            return self._paint(job, token, heartbeat)
+            return self._paint(job, token, heartbeat, snapshots)
         except Canceled:
             return {"status": Status.CANCELED}
         except NSTError as error:
@@ -149,7 +155,7 @@ class Runner:
             logger.exception("job %s: unexpected error", job.id)
             return _failure("internal", "the job failed for a reason that the worker's log tells")
 
-    def _paint(self, job: Job, token: str, heartbeat: Heartbeat) -> dict[str, Any]:
+    def _paint(self, job: Job, token: str, heartbeat: Heartbeat, snapshots: Snapshots) -> dict[str, Any]:
         began = monotonic()
         painter = self._painter(job)
         missing = painter.missing
@@ -169,8 +175,10 @@ class Runner:
         _check(heartbeat)
         for last in painter.paint():
             _check(heartbeat)
+            snapshots.take(last)
             # The end of the job tells of the last stage.
             if last.fraction < 1 and report.strikes():
+                snapshots.try_to_save()
                 self._report(job.id, token, painter, last, monotonic() - loaded, with_preview=preview.strikes())
             if last.fraction < 1 and checkpoint.strikes():
                 self._save_checkpoint(job.id, token, painter)
@@ -182,7 +190,13 @@ class Runner:
         _check(heartbeat)
         params, picture = job.input.params, last.picture()
         output_format: OutputFormat = params["output_format"]
-        result = encode(with_alpha(picture, painter.alpha), output_format, quality=params["quality"] or DEFAULT_QUALITY)
+        similarity = painter.similarity(picture)
+        result = encode(
+            with_alpha(picture, painter.alpha),
+            output_format,
+            quality=params["quality"] or DEFAULT_QUALITY,
+            text=self._text(job, painter, last.losses, similarity),
+        )
         return {
             "status": Status.SUCCEEDED,
             "output": Output(
@@ -193,10 +207,12 @@ class Runner:
                 bytes=len(result),
                 sha256=sha256(result).hexdigest(),
                 losses=last.losses,
+                similarity=similarity,
             ),
             "metrics": Metrics(
                 load_seconds=round(loaded - began, 3) if missing else 0.0,
                 run_seconds=round(monotonic() - loaded, 3),
+                stages=[ScaleSeconds(**asdict(scale)) for scale in painter.scale_times],
                 device=str(self.device),
                 encoder=painter.encoder,
             ),
@@ -205,17 +221,49 @@ class Runner:
             "keep": keep,
         }
 
+    def _text(
+        self, job: Job, painter: Painter, losses: dict[str, float], similarity: float | None
+    ) -> dict[str, str] | None:
+        """How the picture was painted, for its file: without times, so that the same job gives the same file."""
+        options, made_of = job.options, job.input
+        if isinstance(options, StyleTrainingOptions):
+            return None
+        record = Record(
+            method=job.method,
+            params=made_of.params | {"precision": precision_in_force(options.precision, self.device)},
+            content_sha256=made_of.content_sha256,
+            style_sha256=made_of.style_sha256,
+            mask_sha256=made_of.mask_sha256,
+            init_sha256=made_of.init_sha256,
+            weights_sha256=painter.weights_sha256,
+            losses=losses,
+            similarity=similarity,
+            device=str(self.device),
+        )
+        return {KEY: record.to_json()}
+
     def _painter(self, job: Job) -> Painter:
         options, params = job.options, job.input.params
         if isinstance(options, StyleTrainingOptions):
             return self._trainer(job, options)
-        content, alpha = decode_with_alpha(self.store.image(job.id, "content"), self._limits)
+        content, alpha = None, None
+        if job.input.content_sha256:
+            content, alpha = decode_with_alpha(self.store.image(job.id, "content"), self._limits)
+        masks = [self._image(job, f"mask.{k}") for k in range(len(job.input.mask_sha256))]
+        if content and params.get("auto_mask"):
+            masks = [auto_mask(content, params["auto_mask"])]
         painter: Painter
         if isinstance(options, FastOptions):
-            painter = FastPainter(content, params["style_id"], options, self.models)
+            assert content is not None  # the API sees to it
+            painter = FastPainter(content, params["style_id"].split(","), masks, options, self.models)
         else:
-            initial = self._image(job, "init") if options.init == "image" else None
-            painter = GatysPainter(content, self._image(job, "style.0"), initial, options, self.encoders)
+            subject = Subject(
+                content=content,
+                styles=[self._image(job, f"style.{k}") for k in range(len(job.input.style_sha256))],
+                masks=masks,
+                initial=self._image(job, "init") if options.init == "image" else None,
+            )
+            painter = GatysPainter(subject, options, self.encoders)
         painter.alpha = alpha
         return painter
 
@@ -278,7 +326,9 @@ class Runner:
         small.thumbnail((side, side), Image.Resampling.BILINEAR)
         return encode(small, "jpeg", quality=80)
 
-    def _finish(self, job_id: str, token: str, ending: dict[str, Any], heartbeat: Heartbeat) -> None:
+    def _finish(
+        self, job_id: str, token: str, ending: dict[str, Any], heartbeat: Heartbeat, snapshots: Snapshots
+    ) -> None:
         """Writes the end of the job, waiting for a store that is away: the picture took minutes to paint."""
         deadline = monotonic() + self.settings.finish_patience_seconds
         keep: Callable[[], None] | None = ending.pop("keep", None)
@@ -286,6 +336,7 @@ class Runner:
             try:
                 if heartbeat.lost:
                     raise LeaseLost
+                snapshots.save()
                 if keep:
                     keep()
                 self.store.finish(job_id, token, **ending)

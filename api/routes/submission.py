@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from api.acceptance import accept, accepting_router
 from api.deps import CeleryDep, DecodersDep, GalleryDep, SettingsDep, StoreDep
 from api.errors import invalid_fields
-from api.job_form import Submission, read_submission, resolve_size
+from api.job_form import MANY_FILES, Submission, read_submission, resolve_size
 from api.multipart import multipart_form
 from api.schema import job_form_schema
 from api.settings import ApiSettings
@@ -21,8 +21,9 @@ from nst_core.options import FastOptions, GatysOptions
 #: The longest side that a WebP file can have.
 _WEBP_LARGEST_SIDE = 16_383
 
-#: How the store calls the images.
-_STORED_AS = {"content": "content", "style": "style.0", "init_image": "init"}
+
+#: By the field in which they were sent.
+Images = dict[str, list[CheckedImage]]
 
 
 def make_router(settings: ApiSettings) -> APIRouter:
@@ -51,28 +52,47 @@ async def create_job(
 
     With `Prefer: wait=N` the answer is the finished job (200), if it ends within N seconds.
     """
-    async with multipart_form(request, settings) as form:
+    # One more file than there may be, so that too many are told by their own name.
+    async with multipart_form(request, settings, max_files=3 + 2 * settings.max_job_styles) as form:
         submission = await run_in_threadpool(read_submission, form, settings, gallery)
         images = {
-            name: await check_image(name, upload, settings, decoders) for name, upload in submission.files.items()
+            name: [await check_image(name, upload, settings, decoders) for upload in uploads]
+            for name, uploads in submission.files.items()
         }
     job = _make_job(submission, images, settings)
-    stored = {_STORED_AS[name]: image.data for name, image in images.items()}
+    stored = {_stored_as(name, k): image.data for name, checked in images.items() for k, image in enumerate(checked)}
     return await accept(job, stored, store, celery, wait, request, response)
 
 
-def _make_job(submission: Submission, images: dict[str, CheckedImage], settings: ApiSettings) -> Job:
-    content = images["content"]
-    options = resolve_size(submission, content.width, content.height, settings)
+def _stored_as(name: str, k: int) -> str:
+    """How the store calls the kth image of a field."""
+    return f"{name}.{k}" if name in MANY_FILES else name.removesuffix("_image")
+
+
+def _make_job(submission: Submission, images: Images, settings: ApiSettings) -> Job:
+    frame = (images.get("content") or images["style"])[0]
+    options = resolve_size(submission, frame.width, frame.height, settings)
     errors = _shape_errors(options, images)
     if submission.output_format == "webp" and options.size > _WEBP_LARGEST_SIDE:
         errors.append(("output_format", f"a WebP image has sides of at most {_WEBP_LARGEST_SIDE} pixels"))
+    errors += [
+        ("mask", f"mask {k} is black everywhere: nothing would be painted in its style")
+        for k, mask in enumerate(images.get("mask", []), 1)
+        if mask.black
+    ]
     if errors:
         raise invalid_fields(errors)
     params: dict[str, Any] = asdict(options)
-    if submission.style_id is not None:
-        params["style_id"] = submission.style_id
-    params |= {"output_format": submission.output_format, "quality": submission.quality}
+    if submission.style_ids:
+        params["style_id"] = ",".join(submission.style_ids)
+    else:
+        params["preset"] = submission.preset
+    params |= {
+        "auto_mask": submission.auto_mask,
+        "output_format": submission.output_format,
+        "quality": submission.quality,
+    }
+    digests = {name: [image.sha256 for image in checked] for name, checked in images.items()}
     job_id = new_job_id()
     return Job(
         id=job_id,
@@ -80,18 +100,20 @@ def _make_job(submission: Submission, images: dict[str, CheckedImage], settings:
         created_at=now(),
         input=JobInput(
             params=params,
-            content_sha256=content.sha256,
-            style_sha256=[images["style"].sha256] if "style" in images else [],
-            init_sha256=images["init_image"].sha256 if "init_image" in images else None,
+            content_sha256=next(iter(digests.get("content", [])), None),
+            style_sha256=digests.get("style", []),
+            mask_sha256=digests.get("mask", []),
+            init_sha256=next(iter(digests.get("init_image", [])), None),
         ),
         metadata=submission.metadata,
         urls=Urls.of(job_id),
     )
 
 
-def _shape_errors(options: GatysOptions | FastOptions, images: dict[str, CheckedImage]) -> list[tuple[str, str]]:
+def _shape_errors(options: GatysOptions | FastOptions, images: Images) -> list[tuple[str, str]]:
     """Images so elongated that nothing is left of their short side."""
-    long_sides = {"content": options.size}
+    frame = "content" if "content" in images else "style"
+    scaled = [(frame, images[frame][0], options.size)]
     if isinstance(options, GatysOptions):
-        long_sides["style"] = options.style_size or options.size
-    return narrow_images((name, images[name], long_side) for name, long_side in long_sides.items())
+        scaled += [("style", style, options.style_size or options.size) for style in images.get("style", [])]
+    return list(dict.fromkeys(narrow_images(scaled)))

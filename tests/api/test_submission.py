@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping
 
@@ -47,7 +48,7 @@ def test_two_images_become_a_job_in_the_queue(client, store: Store, redis_url: s
 def test_every_value_in_force_is_told(client, store: Store, png: bytes) -> None:
     job = client.post("/jobs", files=files(png)).json()
     params = job["input"]["params"]
-    assert params.keys() == OPTIONS.keys() | {"output_format", "quality"}
+    assert params.keys() == OPTIONS.keys() | {"preset", "auto_mask", "output_format", "quality"}
     assert (params["size"], params["style_size"]) == (100, 100)
     assert (params["output_format"], params["quality"]) == ("png", None)
     assert store.get(job["id"]).options == GatysOptions(size=100, style_size=100)
@@ -126,7 +127,10 @@ def test_a_style_of_the_gallery_makes_a_fast_job(client, store: Store, redis_url
         "size": 100,
         "strength": 1.0,
         "precision": "auto",
+        "color": ["style"],
+        "style_weights": [],
         "style_id": "waves",
+        "auto_mask": None,
         "output_format": "png",
         "quality": None,
     }
@@ -187,7 +191,6 @@ FAST, GATYS = {"style_id": "waves"}, {"style": b"file"}
         ({**FAST, "strength": "-1"}, {"strength": "strength must be between 0 and 1"}),
         ({**FAST, "strength": "nan"}, {"strength": "must be a number"}),
         ({**FAST, "strength": ["0", "1"]}, {"strength": "must be sent once"}),
-        ({"style_id": ["waves", "waves"]}, {"style_id": "must be sent once"}),
         ({"style_id": b"file", **GATYS}, {"style_id": "must not be a file"}),
         ({**FAST, "method": "slow"}, {"method": "must be one of gatys, fast"}),
         ({**FAST, **GATYS}, {"style": "goes with method=gatys only; a style_id makes it method=fast"}),
@@ -341,7 +344,7 @@ def test_a_limit_of_the_server_is_named_with_its_setting(make_client, png: bytes
 
 def test_all_that_is_wrong_is_told_at_once(client, png: bytes) -> None:
     fields = {"size": ["64", "65"], "colour": "blue", "seed": "x", "a/b~c d": "1", "style": "text"}
-    sent = {"content": ("a.png", png), "iterations": ("b.txt", b"5"), "mask": ("c.png", png)}
+    sent = {"content": ("a.png", png), "iterations": ("b.txt", b"5"), "masks": ("c.png", png)}
     problem = client.post("/jobs", files=sent, data=fields).json()
     assert {error["pointer"]: error["detail"] for error in problem["errors"]} == {
         "#/size": "must be sent once",
@@ -350,7 +353,7 @@ def test_all_that_is_wrong_is_told_at_once(client, png: bytes) -> None:
         "#/a~1b~0c%20d": "there is no such field",
         "#/style": "must be a file",
         "#/iterations": "must not be a file",
-        "#/mask": "there is no such field",
+        "#/masks": "there is no such field",
     }
 
 
@@ -363,9 +366,78 @@ def test_both_images_are_required(client, png: bytes, missing: str) -> None:
     assert response.json()["errors"] == [{"pointer": f"#/{missing}", "detail": "is required"}]
 
 
-def test_a_second_style_is_refused(client, png: bytes) -> None:
-    sent = [("content", ("a.png", png)), ("style", ("b.png", png)), ("style", ("c.png", png))]
-    assert client.post("/jobs", files=sent).json()["errors"][0]["pointer"] == "#/style"
+def sent_files(*fields: tuple[str, bytes]) -> list[tuple[str, tuple[str, bytes]]]:
+    return [(name, (f"{k}.png", data)) for k, (name, data) in enumerate(fields)]
+
+
+def test_several_styles_and_masks_are_kept_in_their_order(client, store: Store, picture: MakePicture) -> None:
+    styles, masks = ([picture(width, 90) for width in widths] for widths in ((91, 92), (33, 34)))
+    white = [Image.open(io.BytesIO(mask)).convert("L").point(lambda _: 255) for mask in masks]
+    masks = [encoded(mask) for mask in white]
+    sent = sent_files(("content", picture()), *(("style", s) for s in styles), *(("mask", m) for m in masks))
+    job = client.post("/jobs", files=sent, data={"style_weights": "1,2", "color": "style,luminance"}).json()
+    assert [store.image(job["id"], f"style.{k}") for k in range(2)] == styles
+    assert [store.image(job["id"], f"mask.{k}") for k in range(2)] == masks
+    assert job["input"]["style_sha256"] == [hashlib.sha256(style).hexdigest() for style in styles]
+    assert job["input"]["mask_sha256"] == [hashlib.sha256(mask).hexdigest() for mask in masks]
+    assert job["input"]["params"]["color"] == ["style", "luminance"]
+
+
+def encoded(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_mask_may_be_found(client, png: bytes) -> None:
+    job = client.post("/jobs", files=files(png), data={"auto_mask": "background"}).json()
+    assert job["input"]["params"]["auto_mask"] == "background"
+
+
+@pytest.mark.parametrize(
+    ("styles", "masks", "data", "field", "detail"),
+    [
+        (2, 1, {}, "mask", "each mask belongs to the style in its place: 1 mask, 2 styles"),
+        (1, 2, {}, "mask", "each mask belongs to the style in its place: 2 masks, 1 style"),
+        (1, 1, {"auto_mask": "subject"}, "auto_mask", "is instead of a mask"),
+        (2, 0, {"auto_mask": "subject"}, "auto_mask", "each mask belongs to the style"),
+        (1, 0, {"auto_mask": "everything"}, "auto_mask", "must be one of subject, background"),
+        (2, 0, {"style_weights": "1"}, "style_weights", "name one for each style: 1 weight, 2 styles"),
+        (2, 0, {"style_weights": "0,0"}, "style_weights", "at least one weight must be above 0"),
+        (3, 0, {"color": "style,luminance"}, "color", "name one for all, or one for each style: 2 for 3 styles"),
+        (2, 0, {"color": "style,luminance"}, "color", "luminance goes with other colours only where masks"),
+        (1, 0, {"color": "blue"}, "color", "color must be one of style, luminance"),
+        (1, 0, {"color": ""}, "color", "color must have a value"),
+        (9, 0, {}, "style", "must be 8 at most (NST_MAX_JOB_STYLES)"),
+        (1, 0, {"tile": "200"}, "tile", "tile must be a multiple of 16"),
+        (1, 0, {"tile": "256", "style_loss": "sliced-wasserstein"}, "tile", "sliced-wasserstein needs"),
+        (1, 0, {"content_weight": "0", "final_content_weight": "1"}, "final_content_weight", "a content_weight of 0"),
+    ],
+)
+def test_styles_masks_and_options_that_do_not_fit_are_refused(
+    client, png: bytes, picture: MakePicture, styles: int, masks: int, data: dict[str, str], field: str, detail: str
+) -> None:
+    sent = sent_files(("content", png), *[("style", png)] * styles, *[("mask", picture(mode="L"))] * masks)
+    response = client.post("/jobs", files=sent, data=data)
+    assert response.status_code == 422
+    told = {error["pointer"]: error["detail"] for error in response.json()["errors"]}
+    assert told[f"#/{field}"].startswith(detail)
+
+
+def test_a_black_mask_is_refused(client, png: bytes, picture: MakePicture) -> None:
+    response = client.post("/jobs", files=sent_files(("content", png), ("style", png), ("mask", picture())))
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {"pointer": "#/mask", "detail": "mask 1 is black everywhere: nothing would be painted in its style"}
+    ]
+
+
+def test_trained_styles_may_be_several(client, png: bytes) -> None:
+    data = {"style_id": ["waves, waves_color"], "style_weights": "1,3"}
+    job = client.post("/jobs", files={"content": png}, data=data).json()
+    assert job["input"]["params"]["style_id"] == "waves,waves_color"
+    response = client.post("/jobs", files={"content": png}, data={"style_id": ["waves", "nothing"]})
+    assert (response.status_code, response.json()["code"]) == (422, "unknown_style")
 
 
 def test_an_initial_image_and_its_option_need_each_other(client, png: bytes) -> None:
@@ -429,9 +501,10 @@ def test_the_document_describes_every_field(make_client) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/jobs"]["post"]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     properties = form["properties"]
-    others = {"content", "style", "style_id", "init_image", "method", "output_format", "quality", "metadata"}
+    others = {"content", "style", "style_id", "mask", "auto_mask", "init_image", "method", "output_format", "quality"}
+    others |= {"preset", "metadata"}
     assert properties.keys() == OPTIONS.keys() | FAST_OPTIONS.keys() | others
-    assert form["required"] == ["content"]
+    assert "required" not in form  # what is, depends on the options
     assert all(schema["description"] for schema in properties.values())
     assert properties["content"]["format"] == "binary"
     assert (properties["size"]["minimum"], properties["size"]["maximum"]) == (64, 1000)

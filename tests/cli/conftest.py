@@ -36,3 +36,19 @@ def style(tmp_path: Path) -> Path:
     path = tmp_path / "style.png"
     Image.effect_noise((90, 90), 80).convert("RGB").save(path)
     return path
+
+
+@pytest.fixture
+def teacher(tmp_path: Path) -> Path:
+    """A compressed VGG-19 of random weights."""
+    # Imported here: most tests need no PyTorch.
+    import torch
+    from safetensors.torch import save_file
+
+    from nst_core.encoders import Compact
+
+    path = tmp_path / "teacher.safetensors"
+    convolutions = Compact({}, widths=(4, 4, 8, 8, 8)).convolutions
+    state = {f"conv{n}.{part}": getattr(c, part) for n, c in convolutions.items() for part in ("weight", "bias")}
+    save_file(state | {"preprocess.weight": torch.eye(3).view(3, 3, 1, 1), "preprocess.bias": torch.zeros(3)}, path)
+    return path

@@ -28,8 +28,15 @@ VALUES: dict[str, tuple[str, Any]] = {
     "optimizer": ("adam", "adam"),
     "learning_rate": ("0.5", 0.5),
     "history": ("3", 3),
+    "snapshot_every": ("20", 20),
     "seed": ("4294967295", 2**32 - 1),
     "precision": ("float32", "float32"),
+    "color": ("luminance,style", ["luminance", "style"]),
+    "style_weights": ("1,2", [1.0, 2.0]),
+    "style_loss": ("moments", "moments"),
+    "final_content_weight": ("0.1", 0.1),
+    "averaging": ("0.9", 0.9),
+    "tile": ("256", 256),
     "strength": ("0.25", 0.25),
 }
 

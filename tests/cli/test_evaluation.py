@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import Result
 from PIL import Image
 from safetensors.torch import save_file
@@ -27,16 +26,6 @@ def pictures(tmp_path: Path) -> Path:
     for k, image in enumerate(calibration_images(3, 96)):
         to_picture(image[None]).save(folder / f"painting_{k}.png")
     return folder
-
-
-@pytest.fixture
-def teacher(tmp_path: Path) -> Path:
-    """A compressed VGG-19 of random weights."""
-    path = tmp_path / "teacher.safetensors"
-    convolutions = Compact({}, widths=WIDTHS).convolutions
-    state = {f"conv{n}.{part}": getattr(c, part) for n, c in convolutions.items() for part in ("weight", "bias")}
-    save_file(state | {"preprocess.weight": torch.eye(3).view(3, 3, 1, 1), "preprocess.bias": torch.zeros(3)}, path)
-    return path
 
 
 def test_two_encoders_are_compared_also_when_their_files_have_the_same_name(

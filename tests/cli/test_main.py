@@ -12,7 +12,8 @@ from PIL import Image
 Run = Callable[..., Result]
 
 COMMANDS = (
-    *([], ["up"], ["stylize"], ["submit"], ["demo"], ["weights"], ["weights", "fetch"], ["weights", "import"]),
+    *([], ["up"], ["stylize"], ["submit"], ["sheet"], ["presets"], ["demo"]),
+    *(["weights"], ["weights", "fetch"], ["weights", "import"]),
     *(["train"], ["train", "encoder"], ["train", "style"], ["eval"], ["eval", "encoder"], ["eval", "style"]),
     *(["styles"], ["styles", "list"], ["styles", "export"], ["styles", "train"]),
 )

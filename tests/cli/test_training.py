@@ -123,6 +123,15 @@ def test_styles_are_trained_and_a_finished_training_is_a_start(nst: Run, picture
     assert nst("stylize", painting, *given).exit_code == 0
 
 
+def test_the_loss_network_may_be_a_compressed_vgg(nst: Run, pictures: Path, teacher: Path, tmp_path: Path) -> None:
+    more = ("--only", "painting_1", "--steps", 2, "--encoder", teacher, "--pooling", "max")
+    result = train_style(nst, pictures, tmp_path / "run", *more)
+    assert result.exit_code == 0, result.output
+    assert Gallery(tmp_path / "run")["painting_1"].training["encoder"] == "vgg19-16x"
+    result = train_style(nst, pictures, tmp_path / "none", "--encoder", tmp_path / "none.safetensors")
+    assert (result.exit_code, result.output[:4]) == (1, "nst:")
+
+
 def test_a_training_that_cannot_start_says_why(nst: Run, pictures: Path, tmp_path: Path) -> None:
     result = train_style(nst, pictures, tmp_path, "--keep-color", "painting_7")
     assert (result.exit_code, result.output) == (1, "nst: --keep-color painting_7: there is no such painting\n")

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 import redis
 
-from jobs.contract import Job, JobError, JobInput, Metrics, Output, Progress, Status, Urls, new_job_id, now
+from jobs.contract import Job, JobError, JobInput, Metrics, Output, Progress, Snapshot, Status, Urls, new_job_id, now
 from jobs.errors import ExpiredJob, JobNotFinished, JobsError, LeaseLost, StoreUnavailable, UnknownJob
 from jobs.protocol import Store
 from jobs.settings import Settings
@@ -672,3 +672,72 @@ def test_who_waits_for_a_job_learns_that_it_was_deleted(store: Store) -> None:
             waiting.result()
     with pytest.raises(UnknownJob):
         store.wait(new_job_id(), 600)
+
+
+def a_snapshot(step: int, width: int = 64) -> Snapshot:
+    return Snapshot(step=step, url=f"s/{step}", width=width, height=48, bytes=7)
+
+
+def test_snapshots_are_kept_in_order_of_their_steps(store: Store) -> None:
+    job_id = add_job(store)
+    assert (store.snapshots(job_id), store.snapshot(job_id, 2)) == ([], None)
+    start(store, job_id)
+    for step in (10, 2, 1000):
+        store.save_snapshot(job_id, "a", a_snapshot(step), b"step %d" % step)
+    with pytest.raises(LeaseLost):
+        store.save_snapshot(job_id, "b", a_snapshot(3), b"of somebody else")
+    assert store.snapshots(job_id) == [a_snapshot(step) for step in (2, 10, 1000)]
+    assert [store.snapshot(job_id, step) for step in (2, 10, 1000, 3)] == [b"step 2", b"step 10", b"step 1000", None]
+    succeed(store, job_id)
+    assert len(store.snapshots(job_id)) == 3
+    assert store.snapshot(job_id, 1000) == b"step 1000"
+
+
+def test_a_job_that_starts_again_replaces_its_snapshots(store: Store) -> None:
+    job_id = add_job(store)
+    start(store, job_id)
+    for step in (1, 2):
+        store.save_snapshot(job_id, "a", a_snapshot(step), b"first")
+    store.requeue(job_id, "a")
+    assert len(store.snapshots(job_id)) == 2
+    start(store, job_id, "b")
+    store.save_snapshot(job_id, "b", a_snapshot(1, width=32), b"again")
+    assert store.snapshots(job_id) == [a_snapshot(1, width=32), a_snapshot(2)]
+    assert [store.snapshot(job_id, step) for step in (1, 2)] == [b"again", b"first"]
+
+
+def test_snapshots_expire_and_are_deleted_with_their_job(make_store: MakeStore) -> None:
+    store = make_store(Settings(result_ttl_seconds=1))
+    expiring, deleted = add_job(store), add_job(store)
+    for job_id in (expiring, deleted):
+        start(store, job_id)
+        store.save_snapshot(job_id, "a", a_snapshot(1), b"picture")
+    store.delete(deleted)
+    for call in (store.snapshots, lambda job_id: store.snapshot(job_id, 1)):
+        with pytest.raises(UnknownJob):
+            call(deleted)
+    succeed(store, expiring)
+    wait_until(lambda: error_of(lambda: store.get(expiring)) is ExpiredJob)
+    for call in (store.snapshots, lambda job_id: store.snapshot(job_id, 1)):
+        with pytest.raises(ExpiredJob):
+            call(expiring)
+
+
+def test_nothing_in_redis_stays_for_good(redis_url: str) -> None:
+    store = RedisStore.connect(redis_url, Settings())
+    job_id = add_job(store)
+    start(store, job_id)
+    store.save_snapshot(job_id, "a", a_snapshot(1), b"picture")
+    with redis.Redis.from_url(redis_url) as client:
+
+        def lasting() -> set[bytes]:
+            return {key for key in client.scan_iter() if client.ttl(key) == -1}
+
+        indexes = {b"nst:jobs", b"nst:jobs:processing"}
+        assert lasting() == indexes
+        assert client.ttl(f"nst:job:{job_id}:snapshots") > Settings().result_ttl_seconds
+        succeed(store, job_id)
+        assert lasting() == {b"nst:jobs", b"nst:jobs:succeeded"}
+        for name in ("snapshots", "steps"):
+            assert 0 < client.ttl(f"nst:job:{job_id}:{name}") <= Settings().result_ttl_seconds
+    store.close()

@@ -9,9 +9,10 @@ from PIL import Image
 
 from nst_core.encoders import Encoder
 from nst_core.errors import Diverged, InvalidOptions
-from nst_core.gatys import Iterate, Objective, minimize, paint
+from nst_core.gatys import Iterate, Memory, Subject, minimize, paint
 from nst_core.image import to_picture, to_tensor
 from nst_core.normalization import calibration_images
+from nst_core.objective import Objective
 from nst_core.options import GatysOptions
 from nst_core.pretrained import load_encoder
 
@@ -37,8 +38,9 @@ def _options(**changes: Any) -> GatysOptions:
 
 
 def _paint(content: Image.Image, style: Image.Image | None, encoder: Encoder, **changes: Any) -> list[Iterate]:
-    initial = changes.pop("initial", None)
-    return list(paint(content, style, _options(**changes), encoder, initial=initial))
+    styles = [style] if style else []
+    subject = Subject(content=content, styles=styles, initial=changes.pop("initial", None))
+    return list(paint(subject, _options(**changes), encoder))
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
@@ -144,7 +146,7 @@ def test_layer_weights_are_relative(compact: Encoder, content: Image.Image, styl
 
 
 def test_stopping_early_needs_no_more_than_to_stop(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
-    iterates = paint(content, style, _options(iterations=10_000), compact)
+    iterates = paint(Subject(content=content, styles=[style]), _options(iterations=10_000), compact)
     assert [i.step for i in islice(iterates, 3)] == [1, 2, 3]
 
 
@@ -213,3 +215,207 @@ def test_after_a_divergence_all_scales_are_painted_with_care(
 def test_divergence_twice_is_an_error(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
     with pytest.raises(Diverged):
         _paint(content, style, _Poisoned(compact, range(5, 1000)), iterations=12)
+
+
+def _half_mask(side: str) -> Image.Image:
+    mask = np.zeros((64, 96), np.uint8)
+    mask[:, slice(0, 48) if side == "left" else slice(48, 96)] = 255
+    return Image.fromarray(mask)
+
+
+def _flat(color: tuple[int, int, int]) -> Image.Image:
+    """A style of one colour, with some texture."""
+    grain = np.asarray(Image.effect_noise((80, 80), 30), np.float32)[..., None] - 128
+    return Image.fromarray((np.array(color) + grain).clip(0, 255).astype(np.uint8))
+
+
+RED, BLUE = _flat((210, 40, 30)), _flat((30, 50, 200))
+
+
+def _paint_regions(content: Image.Image, encoder: Encoder, **changes: Any) -> np.ndarray:
+    subject = Subject(content=content, styles=[RED, BLUE], masks=[_half_mask("left"), _half_mask("right")])
+    *_, last = paint(subject, _options(content_weight=0.01, iterations=30, **changes), encoder)
+    return np.asarray(last.picture(), np.float32)
+
+
+def test_each_region_is_painted_in_its_own_style(compact: Encoder, content: Image.Image) -> None:
+    painted = _paint_regions(content, compact)
+    left, right = painted[:, :40].mean((0, 1)), painted[:, 56:].mean((0, 1))
+    assert left[0] > left[2] + 40
+    assert right[2] > right[0] + 40
+
+
+def test_outside_of_all_masks_the_content_stays_as_it_is(
+    compact: Encoder, content: Image.Image, style: Image.Image
+) -> None:
+    subject = Subject(content=content, styles=[style], masks=[_half_mask("left")])
+    original = np.asarray(content)
+    for iterate in paint(subject, _options(scales=2, size=96), compact):
+        last = iterate
+    painted = np.asarray(last.picture())
+    assert np.array_equal(painted[:, 49:], original[:, 49:])
+    assert not np.array_equal(painted[:, :47], original[:, :47])
+
+
+def _chrominance(picture: Any) -> np.ndarray:
+    red, green, blue = np.moveaxis(np.asarray(picture, np.float32), -1, 0)
+    return np.stack([0.596 * red - 0.274 * green - 0.322 * blue, 0.211 * red - 0.523 * green + 0.312 * blue])
+
+
+def test_luminance_keeps_the_content_s_colours(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    painted = np.asarray(_paint(content, style, compact, color=("luminance",))[-1].picture())
+    unclipped = ((painted > 0) & (painted < 255)).all(2)
+    assert unclipped.mean() > 0.5
+    difference = np.abs(_chrominance(painted) - _chrominance(content))[:, unclipped]
+    assert difference.max() < 1.5  # rounding to 8 bits
+    assert np.abs(painted.astype(float) - np.asarray(content)).mean() > 5
+
+
+def test_colours_can_be_kept_in_one_region_only(compact: Encoder, content: Image.Image) -> None:
+    painted = _paint_regions(content, compact, color=("luminance", "style"))
+    difference = np.abs(_chrominance(painted) - _chrominance(content))
+    unclipped = ((painted > 0) & (painted < 255)).all(2)
+    assert np.median(difference[:, :, :40][:, unclipped[:, :40]]) < 1.5
+    assert np.median(difference[:, :, 56:]) > 10
+
+
+def test_matching_gives_the_style_the_content_s_colours(compact: Encoder, content: Image.Image) -> None:
+    def distance(color: str) -> float:
+        painted = _paint(content, RED, compact, color=(color,), content_weight=0.0, iterations=30)[-1].picture()
+        return float(np.abs(np.asarray(painted, np.float32).mean((0, 1)) - np.asarray(content).mean((0, 1))).max())
+
+    assert distance("match-mkl") < 12 < distance("style")
+
+
+@pytest.mark.parametrize("loss", ["gram-shifted", "moments", "wasserstein", "sliced-wasserstein"])
+def test_every_style_loss_paints(compact: Encoder, content: Image.Image, style: Image.Image, loss: str) -> None:
+    iterates = _paint(content, style, compact, style_loss=loss, iterations=20)
+    assert iterates[-1].losses["style"] < 0.6 * iterates[0].losses["style"]
+    assert {f"style relu{k}_1" for k in range(1, 6)} <= iterates[-1].losses.keys()
+
+
+def test_the_picture_may_be_the_average_of_the_iterates(
+    compact: Encoder, content: Image.Image, style: Image.Image
+) -> None:
+    plain, averaged = (
+        [i.image for i in _paint(content, style, compact, optimizer="adam", iterations=8, averaging=decay)]
+        for decay in (0.0, 0.75)
+    )
+    weights = 0.75 ** torch.arange(7, -1, -1)
+    wanted = sum(weight * image for weight, image in zip(weights / weights.sum(), plain, strict=True))
+    torch.testing.assert_close(averaged[-1], wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_adam_goes_on_at_the_next_scale_with_what_it_has_learned() -> None:
+    memory = Memory()
+    small = torch.rand(1, 3, 8, 12)
+    adam = torch.optim.Adam([small])
+    memory.start(adam, small)
+    assert not adam.state[small]
+    small.grad = torch.full_like(small, 2.0)
+    adam.step()
+    memory.keep(adam, small)
+    large = torch.rand(1, 3, 16, 24)
+    adam = torch.optim.Adam([large])
+    memory.start(adam, large)
+    state = adam.state[large]
+    assert float(state["step"]) == 1
+    torch.testing.assert_close(state["exp_avg"], torch.full_like(large, 0.2))
+    assert float(state["exp_avg_sq"].min()) >= 0
+    large.grad = torch.ones_like(large)
+    adam.step()
+
+
+def test_the_content_weight_may_change_on_the_way(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    options = _options(content_weight=0.4, final_content_weight=0.1, iterations=3)
+    assert [options.content_weight_at(k) for k in (0, 1, 2, 3)] == pytest.approx([0.4, 0.2, 0.1, 0.1])
+    constant, falling = (
+        _paint(content, style, compact, content_weight=1.0, final_content_weight=final, iterations=20)[-1].losses
+        for final in (None, 0.001)
+    )
+    assert falling["content"] > constant["content"]
+    assert falling["style"] < constant["style"]
+
+
+def test_a_picture_painted_by_tiles_has_the_same_style(
+    compact: Encoder, content: Image.Image, style: Image.Image
+) -> None:
+    whole, by_tiles = (
+        _paint(content, style, compact, size=320, scales=2, tile=tile, iterations=24)[-1] for tile in (None, 128)
+    )
+    assert by_tiles.picture().size == whole.picture().size
+    assert by_tiles.losses["style"] < 1.5 * whole.losses["style"]
+
+
+@pytest.mark.parametrize(
+    ("options", "styles", "masks", "field"),
+    [
+        ({}, 0, 0, "style"),
+        ({}, 1, 2, "mask"),
+        ({}, 2, 1, "mask"),
+        ({"style_weights": (1, 2)}, 1, 0, "style_weights"),
+        ({"color": ("style", "luminance")}, 1, 0, "color"),
+        ({"color": ("style", "luminance")}, 2, 0, "color"),
+    ],
+)
+def test_images_that_do_not_fit_the_options_are_refused(
+    compact: Encoder, content: Image.Image, options: dict[str, Any], styles: int, masks: int, field: str
+) -> None:
+    subject = Subject(content=content, styles=[RED] * styles, masks=[_half_mask("left")] * masks)
+    with pytest.raises(InvalidOptions) as caught:
+        next(paint(subject, _options(**options), compact))
+    assert caught.value.field == field
+
+
+def test_a_texture_needs_no_content_and_takes_the_shape_of_its_style(compact: Encoder, style: Image.Image) -> None:
+    styles = [style.resize((90, 60)), style]
+    iterates = list(paint(Subject(content=None, styles=styles), _options(content_weight=0.0, init="noise"), compact))
+    assert (iterates[-1].width, iterates[-1].height) == (96, 64)
+    assert iterates[-1].losses["style"] < 0.5 * iterates[0].losses["style"]
+
+
+@pytest.mark.parametrize(
+    ("options", "masks"),
+    [
+        ({}, 0),
+        ({"init": "noise"}, 0),
+        ({"content_weight": 0.0}, 0),
+        ({"content_weight": 0.0, "init": "noise", "color": ("luminance",)}, 0),
+        ({"content_weight": 0.0, "init": "noise"}, 1),
+    ],
+)
+def test_a_content_that_is_needed_is_missed(
+    compact: Encoder, style: Image.Image, options: dict[str, Any], masks: int
+) -> None:
+    subject = Subject(content=None, styles=[style], masks=[_half_mask("left")] * masks)
+    with pytest.raises(InvalidOptions) as caught:
+        next(paint(subject, _options(**options), compact))
+    assert caught.value.field == "content"
+
+
+class _Full(Encoder):
+    """Runs out of memory on images larger than this, as a device does."""
+
+    def __init__(self, encoder: Encoder, pixels: int) -> None:
+        super().__init__("full", (1,), (4,), "zeros")
+        self.encoder, self.pixels = encoder, pixels
+
+    def forward(self, image: torch.Tensor, layers: Any, *, thin: int = 1) -> dict[str, torch.Tensor]:
+        if image.shape[2] * image.shape[3] > self.pixels:
+            raise torch.OutOfMemoryError
+        found: dict[str, torch.Tensor] = self.encoder(image, layers)
+        return found
+
+
+def test_out_of_memory_the_picture_goes_on_in_tiles(
+    compact: Encoder, content: Image.Image, style: Image.Image, caplog: pytest.LogCaptureFixture
+) -> None:
+    iterates = _paint(content, style, _Full(compact, 600 * 540), size=800, style_size=128, iterations=2)
+    assert [i.step for i in iterates] == [1, 2]
+    assert iterates[-1].picture().size == (800, 533)
+    assert "again in tiles of 400 pixels" in caplog.text
+
+
+def test_what_does_not_even_fit_in_tiles_fails(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        _paint(content, style, _Full(compact, 100 * 100), size=600, iterations=2)

@@ -44,16 +44,22 @@ def png() -> bytes:
     return file.getvalue()
 
 
+def _count(images: Mapping[str, bytes], kind: str) -> int:
+    return sum(name.startswith(f"{kind}.") for name in images)
+
+
 @pytest.fixture
 def add_job(store: MemoryStore, png: bytes) -> AddJob:
     """Puts a job of 3 iterations at 64 pixels into the store, with what is given changed."""
 
-    def add(*, images: Mapping[str, bytes] | None = None, **params: Any) -> Job:
+    def add(*, content: bytes | None = png, images: Mapping[str, bytes] | None = None, **params: Any) -> Job:
         params = {"size": 64, "iterations": 3, "output_format": "png", "quality": None, **params}
         job_id = new_job_id()
-        job_input = JobInput(params=params, content_sha256="c" * 64, style_sha256=["5" * 64])
+        images = ({"content": content} if content else {}) | {"style.0": png, **(images or {})}
+        digests = {f"{kind}_sha256": ["5" * 64] * _count(images, kind) for kind in ("style", "mask")}
+        job_input = JobInput(params=params, content_sha256="c" * 64 if content else None, **digests)
         job = Job(id=job_id, created_at=now(), input=job_input, urls=Urls.of(job_id))
-        store.create(job, {"content": png, "style.0": png, **(images or {})})
+        store.create(job, images)
         return job
 
     return add
@@ -63,12 +69,14 @@ def add_job(store: MemoryStore, png: bytes) -> AddJob:
 def add_fast_job(store: MemoryStore, png: bytes) -> AddJob:
     """Puts a fast job at 64 pixels into the store, with what is given changed."""
 
-    def add(*, content: bytes = png, **params: Any) -> Job:
+    def add(*, content: bytes = png, images: Mapping[str, bytes] | None = None, **params: Any) -> Job:
         params = {"size": 64, "style_id": "waves", "output_format": "png", "quality": None, **params}
         job_id = new_job_id()
-        job_input = JobInput(params=params, content_sha256="c" * 64, style_sha256=[])
+        images = {"content": content, **(images or {})}
+        masks = ["5" * 64] * _count(images, "mask")
+        job_input = JobInput(params=params, content_sha256="c" * 64, style_sha256=[], mask_sha256=masks)
         job = Job(id=job_id, method="fast", created_at=now(), input=job_input, urls=Urls.of(job_id))
-        store.create(job, {"content": content})
+        store.create(job, images)
         return job
 
     return add

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from jobs.contract import Job, Progress, Status
@@ -74,6 +74,7 @@ def test_a_fast_job_that_succeeds(
         "bytes": len(result),
         "sha256": sha256(result).hexdigest(),
         "losses": {},
+        "similarity": None,
     }
     assert (job.metrics.device, job.metrics.encoder) == ("cpu", None)
     assert (job.progress.fraction, job.progress.step, job.progress.total_steps) == (1, 1, 1)
@@ -84,7 +85,7 @@ def test_a_fast_job_that_succeeds(
     gallery = Gallery(styles_dir)
     trunk = load_trunk(gallery).eval().requires_grad_(False)
     content, options = Image.open(io.BytesIO(png)), FastOptions(size=64, strength=0.5, precision="float32")
-    expected = paint_fast(content, trunk, read_style(gallery, "waves").vector, options)
+    expected = paint_fast(content, [(trunk, read_style(gallery, "waves").vector)], options)
     assert Image.open(io.BytesIO(result)).tobytes() == expected.tobytes()
 
 
@@ -95,6 +96,60 @@ def test_styles_differ(runner: Runner, store: MemoryStore, add_fast_job: AddJob)
         runner.run(job_id)
         results.append(store.result(job_id))
     assert results[0] != results[1]
+
+
+def half_mask(left: bool) -> bytes:
+    mask = Image.new("L", (96, 64), 0)
+    mask.paste(255, (0, 0, 48, 64) if left else (48, 0, 96, 64))
+    file = io.BytesIO()
+    mask.save(file, "PNG")
+    return file.getvalue()
+
+
+def opened(result: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(result)).convert("RGB"), np.int16)
+
+
+def test_several_trained_styles_are_painted_where_their_masks_are_white(
+    runner: Runner, store: MemoryStore, add_fast_job: AddJob
+) -> None:
+    alone = []
+    for style_id in ("waves", "waves_color"):
+        runner.run(job_id := add_fast_job(style_id=style_id).id)
+        alone.append(opened(store.result(job_id)))
+    masks = {"mask.0": half_mask(left=True), "mask.1": half_mask(left=False)}
+    runner.run(job_id := add_fast_job(style_id="waves,waves_color", images=masks).id)
+    painted = opened(store.result(job_id))
+    assert np.abs(painted[:, :30] - alone[0][:, :30]).max() <= 1
+    assert np.abs(painted[:, 34:] - alone[1][:, 34:]).max() <= 1
+
+
+def test_the_iterative_engine_paints_several_styles_by_masks(
+    runner: Runner, store: MemoryStore, add_job: AddJob, png: bytes
+) -> None:
+    images = {"style.1": png, "mask.0": half_mask(left=True), "mask.1": half_mask(left=True)}
+    runner.run(job_id := add_job(images=images).id)
+    painted, original = (
+        opened(store.result(job_id)),
+        np.asarray(Image.open(io.BytesIO(png)).resize((64, 43), Image.Resampling.LANCZOS), np.int16),
+    )
+    assert np.array_equal(painted[:, 34:], original[:, 34:])
+    assert not np.array_equal(painted[:, :30], original[:, :30])
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_mask_may_be_found(
+    runner: Runner, store: MemoryStore, add_job: AddJob, add_fast_job: AddJob, fast: bool
+) -> None:
+    disc = Image.new("RGB", (96, 64), (20, 30, 60))
+    ImageDraw.Draw(disc).ellipse((30, 14, 66, 50), fill=(230, 180, 60))
+    file = io.BytesIO()
+    disc.save(file, "PNG")
+    add = add_fast_job if fast else add_job
+    runner.run(job_id := add(images={"content": file.getvalue()}, auto_mask="subject", size=96).id)
+    changed = np.abs(opened(store.result(job_id)) - opened(file.getvalue())).max(2) > 3
+    assert not changed[:8].any()
+    assert changed[20:44, 38:58].mean() > 0.5
 
 
 @pytest.mark.parametrize("output_format", ["png", "webp", "tiff", "jpeg"])

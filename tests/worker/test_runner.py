@@ -63,7 +63,7 @@ def test_a_job_that_succeeds(runner: Runner, store: MemoryStore, add_job: AddJob
     picture = Image.open(io.BytesIO(result))
     assert (picture.format, picture.size) == ("PNG", (64, 43))
     assert job.output is not None
-    assert job.output.model_dump(exclude={"losses"}) == {
+    assert job.output.model_dump(exclude={"losses", "similarity"}) == {
         "url": f"jobs/{job_id}/result",
         "media_type": "image/png",
         "width": 64,
@@ -71,7 +71,7 @@ def test_a_job_that_succeeds(runner: Runner, store: MemoryStore, add_job: AddJob
         "bytes": len(result),
         "sha256": sha256(result).hexdigest(),
     }
-    assert job.output.losses.keys() == {"total", "content", "style", "tv"}
+    assert job.output.losses.keys() >= {"total", "content", "style", "tv", "style relu1_1"}
     assert (job.metrics.device, job.metrics.encoder) == ("cpu", "compact")
     assert job.metrics.load_seconds is not None
     assert job.metrics.load_seconds > 0

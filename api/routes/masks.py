@@ -1,0 +1,79 @@
+"""``POST /masks``: the mask that ``auto_mask`` would find, to look at before painting."""
+
+from typing import Any, BinaryIO, cast
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+
+from api.deps import DecodersDep, SettingsDep
+from api.errors import invalid_fields, problems
+from api.forms import FormReader
+from api.job_form import AUTO_MASKS
+from api.multipart import multipart_form
+from api.settings import ApiSettings
+from api.uploads import decode_upload
+from nst_core.errors import NoSubject
+from nst_core.options import AutoMask
+from nst_core.picture import encode
+from nst_core.segmentation import auto_mask
+
+router = APIRouter(tags=["jobs"])
+
+_DEFAULT: AutoMask = "subject"
+
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["content"],
+    "properties": {
+        "content": {
+            "type": "string",
+            "format": "binary",
+            "description": "The image that shall be painted. It is turned upright by its EXIF orientation.",
+        },
+        "auto_mask": {
+            "type": "string",
+            "enum": list(AUTO_MASKS),
+            "default": _DEFAULT,
+            "description": "What shall be white in the mask.",
+        },
+    },
+    "additionalProperties": False,
+}
+
+_MASK = {
+    "description": "The mask, grey and of the image's size, white where it would be painted.",
+    "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+}
+
+
+@router.post(
+    "/masks",
+    response_class=Response,
+    responses=problems(400, 413, 415, 422) | {200: _MASK},
+    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
+    summary="Find a mask",
+)
+async def create_mask(request: Request, settings: SettingsDep, decoders: DecodersDep) -> Response:
+    """The mask that a job with this `auto_mask` would be painted by.  Nothing is kept.
+
+    It may be sent, or a better one, as `mask` of a job.
+    """
+    async with multipart_form(request, settings) as form:
+        reader = FormReader(form, files=("content",), texts=("auto_mask",), repeatable=())
+        reader.require("content")
+        kind = reader.text("auto_mask") or _DEFAULT
+        if kind not in AUTO_MASKS:
+            reader.refuse("auto_mask", f"must be one of {', '.join(AUTO_MASKS)}")
+        if reader.errors:
+            raise invalid_fields(list(reader.errors.items()))
+        (content,) = reader.files["content"]
+        png = await to_thread.run_sync(_find, content.file, cast(AutoMask, kind), settings, limiter=decoders)
+    return Response(png, media_type="image/png")
+
+
+def _find(content: BinaryIO, kind: AutoMask, settings: ApiSettings) -> bytes:
+    picture = decode_upload("content", content.read(), settings)
+    try:
+        return encode(auto_mask(picture, kind))
+    except NoSubject as error:
+        raise invalid_fields([("content", str(error))], error.code) from None
