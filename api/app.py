@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from api.errors import add_error_handlers
 from api.middleware import DefaultHeaders, SubPath
 from api.openapi import DocumentedAPI
-from api.routes import jobs, presets, snapshots, styles, submission, system, training
+from api.routes import jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
@@ -65,6 +65,7 @@ def create_app(
     app.include_router(jobs.router)
     app.include_router(snapshots.router)
     app.include_router(presets.router)
+    app.include_router(masks.router)
     app.include_router(styles.router)
     app.include_router(training.make_router(settings))
     app.include_router(system.router)

@@ -29,6 +29,7 @@ from cli.console import (
 from cli.engine_options import Pictures, check_styles, with_options_of
 from cli.evaluation import evaluate
 from cli.likeness import Likeness, record_of, write_record
+from cli.masks import mask
 from cli.presets import PresetName, presets
 from cli.sheet import sheet
 from cli.snapshots import SnapshotFolder
@@ -49,6 +50,7 @@ app = typer.Typer(
 styles.command("train")(train_style)  # where one looks for it who has styles in mind
 app.command("sheet")(sheet)
 app.command("presets")(presets)
+app.command("mask")(mask)
 app.add_typer(styles, name="styles")
 app.add_typer(weights, name="weights")
 app.add_typer(train, name="train")

@@ -10,26 +10,26 @@ from cli.console import ImageFile, fail, format_of, out, read_picture, write
 from nst_core.errors import NoSubject
 from nst_core.options import MEDIA_TYPES, AutoMask
 
+_HELP = f"Where to write the mask; the suffix gives the format ({', '.join(MEDIA_TYPES)})."
+
 
 def mask(
     photograph: ImageFile,
-    output: Annotated[
-        Path,
-        typer.Argument(help=f"Where to write the mask; the suffix gives the format ({', '.join(MEDIA_TYPES)})."),
-    ] = Path("mask.png"),
-    kind: Annotated[AutoMask, typer.Option(help="What shall be white.")] = "subject",
+    output: Annotated[Path, typer.Argument(help=_HELP)] = Path("mask.png"),
+    kind: Annotated[AutoMask, typer.Option(help="What is white in it.")] = "subject",
     overlay: Annotated[
-        bool, typer.Option("--overlay", help="Write the photograph too, dark where it would not be painted.")
+        bool,
+        typer.Option("--overlay", help="Write the photograph too, dark where it is not painted: -overlay in its name."),
     ] = False,
     against: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Tell how well the mask agrees with this one (IoU)."),
+        typer.Option(exists=True, dir_okay=False, help="Tell how well it agrees with this mask (IoU)."),
     ] = None,
 ) -> None:
-    """Find the mask that --auto-mask would paint PHOTOGRAPH by, to look at it first, or to change it and use it as --mask.
+    """Find the mask that --auto-mask paints PHOTOGRAPH by, to look at it before painting.
 
-    Nothing was learned to find it: it is what differs from the colours along the picture's border. Where that is
-    not your subject, draw a mask.
+    It is what stands out, and nothing was learned to find it: see whether that is what you mean. A mask that you have
+    corrected, or drawn, goes into --mask.
     """
     output_format = format_of(output)
     picture, other = read_picture(photograph), read_picture(against) if against else None
@@ -42,9 +42,12 @@ def mask(
         found = auto_mask(picture, kind)
     except NoSubject as error:
         raise fail(f"{photograph.name}: {error}") from None
-    shown = Image.composite(picture, picture.point(lambda value: value // 4), found) if overlay else found
-    write(output, encode(shown, output_format))
-    out.print(f"{escape(str(output))} ({found.width} x {found.height}, {kind})", soft_wrap=True)
+    written = {output: found}
+    if overlay:
+        dark = picture.point(lambda value: value // 4)
+        written[output.with_stem(f"{output.stem}-overlay")] = Image.composite(picture, dark, found)
+    for path, image in written.items():
+        write(path, encode(image, output_format))
+        out.print(f"{escape(str(path))} ({image.width} x {image.height})", soft_wrap=True)
     if other and against:
-        agreement = intersection_over_union(found, other)
-        out.print(f"IoU with {escape(against.name)}: {agreement:.3f}", soft_wrap=True)
+        out.print(f"IoU with {escape(against.name)}: {intersection_over_union(found, other):.3f}", soft_wrap=True)

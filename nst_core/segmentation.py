@@ -7,6 +7,7 @@ filter (He & Sun 2015, "Fast Guided Filter") brings the outline to the picture's
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,14 +83,20 @@ def _subject(small: Pixels) -> Mask:
     lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float64)
     if np.linalg.norm(np.ptp(lab, (0, 1))) < _JUST_NOTICEABLE:
         raise NoSubject
-    votes = np.sum([_grab_cut(small, start) for start in _starts(saliency(lab))], 0)
-    found = votes >= 2
+    salient = saliency(lab)
+    if not salient.any():
+        raise NoSubject
+    found = np.sum([_grab_cut(small, start) for start in _starts(salient)], 0) >= 2
     if not _LEAST_PART <= found.mean() <= 1 - _LEAST_PART:
         raise NoSubject
-    # Once more along the outline alone: most starts hold the margin for background, which may cut a subject off.
+    # The starts cut off at the margin what goes on beyond it.  So it is continued to the border; and what of that, and
+    # of the outline's surroundings, is subject, is seen from the colours once more.
+    y, x = (min(margin + 2 * _BAND, side // 3) for margin, side in zip(_margins(found), found.shape, strict=True))
+    found = np.pad(found[y:-y, x:-x], ((y, y), (x, x)), "edge")
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _BAND + 1, 2 * _BAND + 1))
     start = np.where(found, _LIKELY_SUBJECT, _LIKELY_BACKGROUND).astype(np.uint8)
-    start[np.asarray(cv2.erode(found.astype(np.uint8), disc)) == 1] = _SUBJECT
+    inside = np.asarray(cv2.erode(found.astype(np.uint8), disc))[y:-y, x:-x]
+    start[y:-y, x:-x][inside == 1] = _SUBJECT
     start[np.asarray(cv2.dilate(found.astype(np.uint8), disc)) == 0] = _BACKGROUND
     return _grab_cut(small, start)
 
@@ -100,10 +107,16 @@ def _starts(salient: Floats) -> Iterator[Pixels]:
     yield classes[np.digitize(salient, np.quantile(salient, [0.8, 0.9, 0.96]))]
     threshold = _otsu(salient)
     yield classes[np.digitize(salient, [0.15 * threshold, 0.5 * threshold, 0.6 * threshold + 0.4])]
-    y, x = (max(1, side // 20) for side in salient.shape)
+    y, x = _margins(salient)
     frame = np.full(salient.shape, _BACKGROUND, np.uint8)
     frame[y:-y, x:-x] = _LIKELY_SUBJECT
     yield frame
+
+
+def _margins(values: NDArray[Any]) -> tuple[int, int]:
+    """How broad the frame is, within which a subject is looked for, above and below, and to the left and right."""
+    height, width = values.shape
+    return max(1, height // 20), max(1, width // 20)
 
 
 def _otsu(values: Floats) -> float:

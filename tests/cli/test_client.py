@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cli.client import Client, JobFailed
+from cli.engine_options import Pictures
 from cli.main import _submit_and_wait
 
 JOB = {"id": "x", "progress": {"fraction": 0, "message": ""}, "error": None}
@@ -29,7 +30,8 @@ class FakeClient:
 
 
 def wait(client: FakeClient, **more: Any) -> None:
-    _submit_and_wait(client, Path("c"), Path("s"), Path("o"), {}, **more)
+    pictures = Pictures(content=Path("c"), styles=[Path("s")], style_ids=[])
+    _submit_and_wait(client, pictures, Path("o"), {}, **more)
 
 
 def test_a_job_that_does_not_succeed() -> None:
