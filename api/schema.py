@@ -37,7 +37,7 @@ def job_form_schema(settings: ApiSettings) -> dict[str, Any]:
     properties["auto_mask"] = {
         "type": "string",
         "enum": list(AUTO_MASKS),
-        "description": "Find a mask for the one style: of the content's subject or background (`POST /masks` shows it)."
+        "description": "Find a mask for the one style, of the content's subject or background (see `POST /masks`).",
     }
     properties["method"] = {
         "type": "string",

@@ -70,5 +70,5 @@ class ApiSettings(Settings):
     decoders: int = Field(
         default=2,
         ge=1,
-        description="Images decoded, and sheets and animations made, at the same time; each takes memory.",
+        description="Images decoded, masks found, and sheets and animations made, at the same time; each takes memory.",
     )

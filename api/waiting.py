@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, WouldBlock
 from anyio.to_thread import run_sync
 from fastapi import Depends, Header, Request, Response
 
@@ -39,12 +39,20 @@ class Wait:
 
         Waiting is a preference: when the store goes away meanwhile, the job is answered as it was.
         """
-        if not self.seconds or job.status.is_final or self.waiters.available_tokens < 1:
+        if not self.seconds or job.status.is_final:
             return job
-        response.headers[APPLIED] = f"wait={self.seconds}"
-        with suppress(JobsError):
-            job = await run_sync(self.store.wait, job.id, float(self.seconds), limiter=self.waiters)
-        return job
+        place = object()
+        try:
+            self.waiters.acquire_on_behalf_of_nowait(place)
+        except WouldBlock:
+            return job
+        try:
+            response.headers[APPLIED] = f"wait={self.seconds}"
+            with suppress(JobsError):
+                job = await run_sync(self.store.wait, job.id, float(self.seconds), limiter=CapacityLimiter(1))
+            return job
+        finally:
+            self.waiters.release_on_behalf_of(place)
 
 
 def preferred_wait(

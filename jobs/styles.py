@@ -100,6 +100,19 @@ class StyleStore:
         return transaction(self._redis, claim, key)
 
     @reaching_redis
+    def release(self, style_id: str, job_id: str) -> None:
+        """Gives a claim back, if it is this job's."""
+        key = f"{_key(style_id)}:claim"
+
+        def release(pipe: Pipeline) -> None:
+            holder = cast(bytes | None, pipe.get(key))
+            pipe.multi()
+            if holder == job_id.encode():
+                pipe.delete(key)
+
+        transaction(self._redis, release, key)
+
+    @reaching_redis
     def count(self) -> int:
         """How many styles there are."""
         return self._redis.zcard(_INDEX)

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from hashlib import sha256
 
 import torch
 from safetensors import SafetensorError
@@ -40,17 +41,22 @@ def read_style(gallery: Gallery, style_id: str) -> TrainedStyle:
 
     Raises:
         UnknownStyle: the gallery has none of this id.
-        CorruptWeights: its file is missing or damaged.
+        CorruptWeights: its file is missing or damaged, or not the one that the manifest tells of.
     """
     name = f"{style_id}.safetensors"
+    data, digest = gallery.weights(style_id), gallery[style_id].weights_sha256
+    if digest and sha256(data).hexdigest() != digest:
+        raise CorruptWeights(f"{name} is damaged or another style's: its SHA-256 is not the manifest's")
     try:
-        tensors = load(gallery.weights(style_id))
+        tensors = load(data)
     except SafetensorError as error:
         raise CorruptWeights(f"{name} cannot be read: {error}") from None
     vector = tensors.pop("style", torch.empty(0))
     network = TransformerNetwork.from_state(tensors, name) if tensors else None
     if vector.dim() != 2 or (network and vector.shape != (2, network.style_size)):
         raise CorruptWeights(f"{name} does not hold a style")
+    if not all(bool(tensor.isfinite().all()) for tensor in (vector, *tensors.values())):
+        raise CorruptWeights(f"{name} holds values that are not finite")
     return TrainedStyle(vector.float(), network)
 
 

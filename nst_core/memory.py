@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 GRADIENT_BYTES = {"compact": 1400, "vgg16": 4200, "vgg19": 4200}
 
 #: The same besides, for the image, the content's features and the optimiser's next step, at every size.
-IMAGE_BYTES = 200
+IMAGE_BYTES = 260
 
 #: For each step that L-BFGS remembers: it and its change of gradient, three channels in float32.
 HISTORY_BYTES = 2 * 3 * 4
@@ -92,8 +92,8 @@ def tile_for(width: int, height: int, options: GatysOptions, free: int) -> int |
     least = needed_bytes(width, height, options, tiles[-1]) if tiles else whole
     advice = "a smaller size" + (", or optimizer=adam" if options.optimizer == "lbfgs" else "")
     raise TooLittleMemory(
-        f"{width} x {height} pixels take about {least / 1e9:.1f} GB, also in tiles, and {free / 1e9:.1f} GB are free; "
-        f"ask for {advice}"
+        f"{width} x {height} pixels take about {least / 1e9:.1f} GB{', also in tiles' if tiles else ''}, "
+        f"and {free / 1e9:.1f} GB are free; ask for {advice}"
     )
 
 

@@ -6,6 +6,7 @@ CSE599, 2019) are trained towards the painting in the colours of the photograph 
 """
 
 import json
+import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from nst_core.color import match_color
 from nst_core.dataset import TrainingImages
 from nst_core.device import autocast, choose_precision
 from nst_core.encoders import Encoder
-from nst_core.errors import TrainingFailed
+from nst_core.errors import CorruptWeights, TrainingFailed
 from nst_core.fast_models import load_trunk, read_style
 from nst_core.files import load_checkpoint, replaced, save_checkpoint
 from nst_core.gallery import MANIFEST, SAMPLE, TRUNK, Gallery, Style
@@ -31,6 +32,8 @@ from nst_core.image import to_picture, to_tensor
 from nst_core.losses import content_loss, gram_matrix, range_penalty, style_loss, total_variation
 from nst_core.options import StyleTrainingOptions, output_size, style_long_side
 from nst_core.transformer import TransformerNetwork
+
+logger = logging.getLogger(__name__)
 
 #: Long side of the thumbnails, in pixels.
 THUMBNAIL = 256
@@ -137,10 +140,17 @@ class StyleTraining:
         An empty gallery leaves it with random weights.
 
         Raises:
-            CorruptWeights: a file cannot be read or belongs to another network.
+            CorruptWeights: the trunk, or the start of a style that is trained, cannot be read; others are left out.
             TrainingFailed: the gallery is not of that kind.
         """
-        known = {style.id: read_style(gallery, style.id) for style in gallery.styles.values()}
+        known = {}
+        for style_id in gallery.styles:
+            try:
+                known[style_id] = read_style(gallery, style_id)
+            except CorruptWeights as error:
+                if style_id in self.styles:
+                    raise
+                logger.warning("no start from the style %s: %s", style_id, error)
         shared = {name: style.vector for name, style in known.items() if style.network is None}
         if gallery.trunk_file.exists():
             trunk = load_trunk(gallery)
@@ -262,7 +272,7 @@ class StyleTraining:
             _write(weights, folder / f"{name}.safetensors")
             thumbnail(painted).save(folder / f"{name}.jpg", quality=85)
             entries.append(asdict(style))
-        (folder / MANIFEST).write_text(json.dumps({"styles": entries}, indent=1) + "\n")
+        _write((json.dumps({"styles": entries}, indent=1) + "\n").encode(), folder / MANIFEST)
 
     def trained(self, name: str, sample: Image.Image) -> tuple[Style, bytes, Image.Image]:
         """A style as it is now: what a gallery tells of it, its weights in fp16, and a sample painted in it.

@@ -44,7 +44,7 @@ SETTING_ROWS = rows(OPERATIONS)
 API_ROWS = rows(API)
 
 #: Where the fields of a body stand: two bodies may have one of the same name.
-BODY_SECTIONS = {"POST /jobs": "Send a job", "POST /styles": "Add a style"}
+BODY_SECTIONS = {"POST /jobs": "Send a job", "POST /masks": "Find a mask", "POST /styles": "Add a style"}
 
 
 def documented(value: Any) -> set[str]:

@@ -1,16 +1,18 @@
 """Jobs that are there: read, list, cancel, forget."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import RETRY_AFTER
-from api.deps import JobId, StoreDep
+from api.deps import GalleryDep, JobId, StoreDep
 from api.entity import JPEG_RESPONSES, jpeg_response, matches
 from api.errors import Problem, problems
 from api.waiting import APPLIED_HEADER, WaitDep
 from jobs.contract import Job, JobPage, Method, Status, now
+from jobs.errors import ExpiredJob
 
 router = APIRouter(tags=["jobs"])
 
@@ -98,9 +100,14 @@ def cancel_job(job_id: JobId, store: StoreDep) -> Job:
 
 
 @router.delete("/jobs/{job_id}", status_code=204, responses=problems(404, 503), summary="Forget a job")
-def delete_job(job_id: JobId, store: StoreDep) -> None:
+def delete_job(job_id: JobId, store: StoreDep, gallery: GalleryDep) -> None:
     """Forget a job with its images and its result, whatever its status; a running one is stopped."""
+    job = None
+    with suppress(ExpiredJob):  # it can be forgotten all the same
+        job = store.get(job_id)
     store.delete(job_id)
+    if job and job.method == "train":
+        gallery.added.release(job.input.params["style_id"], job_id)
 
 
 def _no_result(job: Job) -> Problem:

@@ -101,7 +101,7 @@ def test_fields_that_are_missing_are_named(trainer) -> None:
     assert refused(trainer.post("/styles", files={"photograph": b""})) == {"id": "is required", "style": "is required"}
 
 
-def test_an_id_is_taken_once(trainer, png: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_id_is_taken_once(trainer, store: Store, png: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     for style_id, detail in (("waves", "There is a style 'waves' already."), ("noise", "is training a style 'noise'.")):
         first = post(trainer, png, id=style_id)
         response = post(trainer, png, id=style_id)
@@ -110,8 +110,11 @@ def test_an_id_is_taken_once(trainer, png: bytes, monkeypatch: pytest.MonkeyPatc
     trainer.post(f"/jobs/{first.json()['id']}/cancel")
     again = post(trainer, png)
     assert again.status_code == 202
-    # A job that was deleted trains no more; but one that has only just claimed the id may not be stored yet.
     trainer.delete(f"/jobs/{again.json()['id']}")
+    again = post(trainer, png)
+    assert again.status_code == 202
+    # A job that has only just claimed the id may not be stored yet.
+    store.delete(again.json()["id"])
     assert post(trainer, png).status_code == 409
     with monkeypatch.context() as patch:
         patch.setattr(training, "_NOT_STORED_YET", timedelta(0))

@@ -2,11 +2,12 @@
 
 import shutil
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from nst_core.errors import CorruptWeights, UnknownStyle
 from nst_core.fast_models import FastModels, load_trunk, read_style
@@ -110,7 +111,8 @@ def test_an_unknown_style_is_told_and_not_kept(gallery: Gallery) -> None:
 def test_a_style_that_was_trained_anew_is_loaded_anew(gallery: Gallery) -> None:
     models = make_models(gallery)
     models.get("waves")
-    gallery.styles["waves"] = replace(gallery["waves"], weights_sha256="1" * 64)
+    digest = sha256((gallery.folder / "waves.safetensors").read_bytes()).hexdigest()
+    gallery.styles["waves"] = replace(gallery["waves"], weights_sha256=digest)
     assert "waves" not in models
     models.get("waves")
     assert (models.hits, models.misses) == (0, 2)
@@ -127,4 +129,19 @@ def test_weights_that_are_not_what_they_should_be_are_told(damaged: Gallery, nam
     else:
         save_file({"style": torch.zeros(2, 3)} if spoilt == "narrow" else {"a": torch.zeros(1)}, file)
     with pytest.raises(CorruptWeights, match=name):
+        make_models(damaged).get("waves")
+
+
+def test_a_file_that_the_manifest_does_not_tell_of_is_refused(damaged: Gallery) -> None:
+    damaged.styles["waves"] = replace(damaged["waves"], weights_sha256="1" * 64)
+    with pytest.raises(CorruptWeights, match=r"waves\.safetensors is damaged or another style's"):
+        make_models(damaged).get("waves")
+
+
+def test_values_that_are_not_finite_are_refused(damaged: Gallery) -> None:
+    file = damaged.folder / "waves.safetensors"
+    style = load_file(file)["style"]
+    style[0, 0] = torch.nan
+    save_file({"style": style}, file)
+    with pytest.raises(CorruptWeights, match="not finite"):
         make_models(damaged).get("waves")

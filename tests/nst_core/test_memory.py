@@ -40,7 +40,7 @@ def test_what_fits_is_painted_as_a_whole() -> None:
 
 
 def test_what_does_not_is_painted_in_the_largest_tiles_that_fit() -> None:
-    free = 8 * 10**9
+    free = 12 * 10**9
     tile = tile_for(4096, 3072, options(optimizer="adam"), free)
     assert tile is not None
     assert needed_bytes(4096, 3072, options(optimizer="adam"), tile) <= free
