@@ -59,7 +59,7 @@ def mask(k: int) -> Image.Image:
     return Image.fromarray(values)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=OPTIONS,
     size=st.sampled_from([64, 160]),
