@@ -74,8 +74,7 @@ class Submission:
 
     Attributes:
         method: the engine.
-        options: the engine's, with their defaults; ``size`` and ``style_size`` are in force only if ``given`` names
-            them.
+        options: the engine's, with their defaults; ``size`` is in force only if ``given`` names it.
         given: names of the options that were sent, or are the preset's.
         style_ids: styles of the gallery, for the fast engine.
         preset: the name of the options' defaults.
@@ -122,9 +121,13 @@ def read_submission(form: FormData, settings: ApiSettings, gallery: Gallery) -> 
         raise invalid_fields(list(reader.errors.items()))
     for style_id in submission.style_ids:
         try:
-            _ = gallery[style_id]
+            style = gallery[style_id]
+            if isinstance(options, FastOptions):
+                options.check_strokes(style.style_sizes)
         except UnknownStyle as error:
             raise invalid_fields([("style_id", f"{error}; GET /styles lists them")], error.code) from None
+        except InvalidOptions as error:
+            raise invalid_fields([("style_size", f"{error} ({style_id})")]) from None
     return submission
 
 

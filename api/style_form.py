@@ -73,7 +73,8 @@ def _bounded(reader: FormReader, settings: ApiSettings, values: dict[str, Any]) 
     if not SHORTEST_MINUTES <= minutes <= limit:
         bounds = f"must be above 0 and at most {limit:g} on this server, not {minutes:g}"
         reader.refuse("minutes", f"{bounds} (NST_MAX_TRAINING_MINUTES, NST_TIME_LIMIT_SECONDS)")
-    reader.bound("style_size", values, settings.max_size, "NST_MAX_SIZE")
+    largest = {"style_size": max(values.get("style_size", ()), default=0)}
+    reader.bound("style_size", largest, settings.max_size, "NST_MAX_SIZE")
     batch, crop = (values.get(name, OPTIONS[name].default) for name in ("batch", "crop"))
     if batch * crop * crop > settings.max_training_pixels:
         limit_of_step = f"{settings.max_training_pixels} pixels on this server (NST_MAX_TRAINING_PIXELS)"

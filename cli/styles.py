@@ -27,17 +27,28 @@ def styles_list(styles_dir: StylesDir = None) -> None:
         gallery = Gallery(styles_dir)
     except NSTError as error:
         raise fail(error) from None
-    table = Table(Column("id", no_wrap=True), "title", "artist", "year", "colours of", "licence")
+    table = Table(Column("id", no_wrap=True), "title", "artist", "year", Column("colours of", no_wrap=True), "strokes")
+    licences: dict[str, list[str]] = {}
     for style in gallery.styles.values():
         colors = "photograph" if style.keeps_color else "painting"
-        table.add_row(*map(escape, (style.id, style.title, style.artist, style.year, colors, style.licence)))
+        strokes = ", ".join(map(str, style.style_sizes))
+        table.add_row(*map(escape, (style.id, style.title, style.artist, style.year, colors, strokes)))
+        licences.setdefault(style.licence or "licence unknown", []).append(style.id)
     out.print(table)
+    for licence, ids in licences.items():
+        out.print(escape(f"{'all' if len(licences) == 1 else ', '.join(ids)}: {licence}"), soft_wrap=True)
 
 
 @styles.command("export")
 def styles_export(
     style_id: Annotated[str, typer.Argument(help="As `nst styles list` names it.", show_default=False)],
     output: Annotated[Path | None, typer.Option("--out", "-o", help="The file to write. Default: ID.onnx.")] = None,
+    style_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Long side in pixels of the painting whose strokes it paints. Default: the smallest learned."
+        ),
+    ] = None,
     styles_dir: StylesDir = None,
 ) -> None:
     """Write a style with its network as ONNX, for programs without PyTorch."""
@@ -46,12 +57,14 @@ def styles_export(
     from nst_core.export import export_onnx
     from nst_core.fast_models import FastModels
     from nst_core.gallery import Gallery
+    from nst_core.options import FastOptions
 
     path = output or Path(f"{style_id}.onnx")
     try:
-        network, style = FastModels(Gallery(styles_dir), torch.device("cpu")).get(style_id)
+        style = FastModels(Gallery(styles_dir), torch.device("cpu")).get(style_id)
+        FastOptions(style_size=style_size).check_strokes(style.sizes)
         with err.status("exporting, about half a minute"):
-            export_onnx(network, style, path)
+            export_onnx(style.network, style.vector(style_size or style.sizes[0]), path)
     except NSTError as error:
         raise fail(error) from None
     except OSError as error:

@@ -78,19 +78,23 @@ class TrainingImages:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """``count`` random crops, (count, 3, crop, crop) in [0, 1], flipped at random."""
+    def draw(self, count: int, generator: torch.Generator, scales: tuple[float, float] | None = None) -> Tensor:
+        """``count`` random crops, (count, 3, crop, crop) in [0, 1], flipped at random.
+
+        Args:
+            scales: instead of those of the pictures.
+        """
         if count == 0:
             return torch.empty(0, 3, self.crop, self.crop)
-        return torch.stack([self._draw_one(generator) for _ in range(count)])
+        return torch.stack([self._draw_one(generator, scales or self.scales) for _ in range(count)])
 
-    def _draw_one(self, generator: torch.Generator) -> Tensor:
+    def _draw_one(self, generator: torch.Generator, scales: tuple[float, float]) -> Tensor:
         def uniform(low: float, high: float) -> float:
             return low + (high - low) * float(torch.rand((), generator=generator))
 
         picture = self.pictures[int(torch.randint(len(self.pictures), (), generator=generator))]
         _, height, width = picture.shape
-        side = round(min(self.crop / uniform(*self.scales), height, width))
+        side = round(min(self.crop / uniform(*scales), height, width))
         top, left = int(uniform(0, height - side + 1)), int(uniform(0, width - side + 1))
         patch = picture[None, :, top : top + side, left : left + side].float() / 255
         if side != self.crop:

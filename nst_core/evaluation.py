@@ -138,13 +138,13 @@ def paint_styles(
         CorruptWeights: a file is missing or damaged.
     """
     for style_id in style_ids:
-        network, style = models.get(style_id)
-        engine = _digest(options, {**network.state_dict(), "style": style})
+        style = models.get(style_id)
+        engine = _digest(options, {**style.network.state_dict(), "style": style.vectors})
         for content_name, content in contents.items():
             picture, seconds = _kept(
                 folder / f"{style_id}--{content_name}.png",
                 _key(engine, content),
-                partial(paint_fast, content, [(network, style)], options),
+                partial(paint_fast, content, [style], options),
             )
             yield Painted(content=content_name, style=style_id, picture=picture, seconds=seconds)
 

@@ -13,13 +13,13 @@ from nst_core.image import to_picture, to_tensor
 from nst_core.options import SHORTEST_SIDE, Color, FastOptions, output_size
 from nst_core.regions import region_maps
 from nst_core.streaming import paint_in_strips
-from nst_core.transformer import TransformerNetwork
+from nst_core.transformer import FastStyle, TransformerNetwork
 
 #: Pictures of more pixels are painted strip by strip: a whole one takes about 300 bytes per pixel.
 WHOLE_PIXELS = 2048 * 2048
 
-#: A trained style: its network, and its style vector (2, C) on the same device.
-FastStyle = tuple[TransformerNetwork, Tensor]
+#: A network and the style vector (2, C) it is to paint with.
+Styled = tuple[TransformerNetwork, Tensor]
 
 
 @torch.inference_mode()
@@ -36,7 +36,8 @@ def paint_fast(
 
     Args:
         content: an RGB picture; gives the aspect ratio.
-        styles: at least one.
+        styles: at least one.  Without a ``style_size``, each paints in strokes as in its painting at the result's size,
+            or in the nearest that it has learned.
         masks: as many as styles, or none; any size.
 
     Returns:
@@ -51,23 +52,26 @@ def paint_fast(
         raise InvalidOptions(
             f"the result would be {width} x {height}; the short side must be at least {SHORTEST_SIDE}", field="size"
         )
+    for style in styles:
+        options.check_strokes(style.sizes)
     image = to_tensor(content, (width, height))
+    chosen = [(style.network, style.vector(options.style_size or options.size)) for style in styles]
     weights = torch.tensor(options.style_weights or (1.0,) * len(styles))
     if masks:
         shares = region_maps(masks, width, height) * (weights / weights.max()).view(-1, 1, 1, 1)
     else:
         shares = (weights / weights.sum()).view(-1, 1, 1, 1)
-        styles, shares = _interpolated(styles, shares)
-    colors = options.color * (len(styles) if len(options.color) == 1 else 1)
+        chosen, shares = _interpolated(chosen, shares)
+    colors = options.color * (len(chosen) if len(options.color) == 1 else 1)
     result = image.clone()
-    for (network, style), share, color in zip(styles, shares, colors, strict=True):
-        painted = _painted(image, network, style, options).clamp_(0, 1)
+    for (network, vector), share, color in zip(chosen, shares, colors, strict=True):
+        painted = _painted(image, network, vector, options).clamp_(0, 1)
         painted = _colored(painted, image, color)
         result += share * painted.sub_(image)
     return to_picture(torch.lerp(image, result, options.strength))
 
 
-def _interpolated(styles: Sequence[FastStyle], shares: Tensor) -> tuple[Sequence[FastStyle], Tensor]:
+def _interpolated(styles: list[Styled], shares: Tensor) -> tuple[list[Styled], Tensor]:
     """One style instead of several, where they share a network."""
     networks = {id(network) for network, _ in styles}
     if len(networks) > 1 or len(styles) == 1:
@@ -77,13 +81,13 @@ def _interpolated(styles: Sequence[FastStyle], shares: Tensor) -> tuple[Sequence
     return [(styles[0][0], vector)], torch.ones(1, 1, 1, 1)
 
 
-def _painted(image: Tensor, network: TransformerNetwork, style: Tensor, options: FastOptions) -> Tensor:
+def _painted(image: Tensor, network: TransformerNetwork, vector: Tensor, options: FastOptions) -> Tensor:
     """What the network paints, (1, 3, H, W) on the CPU."""
-    device = style.device
+    device = vector.device
     with autocast(device, choose_precision(options.precision, device)):
         if image.shape[2] * image.shape[3] > WHOLE_PIXELS:
-            return paint_in_strips(network, image, style)
-        return network(image.to(device), style).float().cpu()  # type: ignore[no-any-return]
+            return paint_in_strips(network, image, vector)
+        return network(image.to(device), vector).float().cpu()  # type: ignore[no-any-return]
 
 
 def _colored(painted: Tensor, content: Tensor, color: Color) -> Tensor:

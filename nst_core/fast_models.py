@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nst_core.errors import CorruptWeights
 from nst_core.gallery import Gallery
-from nst_core.transformer import TransformerNetwork
+from nst_core.transformer import FastStyle, TransformerNetwork
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class TrainedStyle:
     """A style's weights.
 
     Attributes:
-        vector: (2, C), float32.
+        vectors: (S, 2, C), float32, one for each size of strokes.
         network: its own; None for a style of the trunk.
     """
 
-    vector: Tensor
+    vectors: Tensor
     network: TransformerNetwork | None
 
 
@@ -51,13 +51,16 @@ def read_style(gallery: Gallery, style_id: str) -> TrainedStyle:
         tensors = load(data)
     except SafetensorError as error:
         raise CorruptWeights(f"{name} cannot be read: {error}") from None
-    vector = tensors.pop("style", torch.empty(0))
+    vectors = tensors.pop("style", torch.empty(0))
     network = TransformerNetwork.from_state(tensors, name) if tensors else None
-    if vector.dim() != 2 or (network and vector.shape != (2, network.style_size)):
+    if vectors.dim() == 2:  # of one size, as it was written before there could be several
+        vectors = vectors[None]
+    of_network = network is None or vectors.shape[1:] == (2, network.vector_size)
+    if vectors.dim() != 3 or len(vectors) != len(gallery[style_id].style_sizes) or not of_network:
         raise CorruptWeights(f"{name} does not hold a style")
-    if not all(bool(tensor.isfinite().all()) for tensor in (vector, *tensors.values())):
+    if not all(bool(tensor.isfinite().all()) for tensor in (vectors, *tensors.values())):
         raise CorruptWeights(f"{name} holds values that are not finite")
-    return TrainedStyle(vector.float(), network)
+    return TrainedStyle(vectors.float(), network)
 
 
 class FastModels:
@@ -77,8 +80,8 @@ class FastModels:
         # A style that was trained anew under its old id has other weights.
         self._styles: OrderedDict[tuple[str, str], TrainedStyle] = OrderedDict()
 
-    def get(self, style_id: str) -> tuple[TransformerNetwork, Tensor]:
-        """The network and the style vector (2, C), loaded when they are not here.
+    def get(self, style_id: str) -> FastStyle:
+        """A style with its network, loaded when it is not here.
 
         Raises:
             UnknownStyle: the gallery has none of this id.
@@ -96,16 +99,16 @@ class FastModels:
         style = self._styles[key]
         network = style.network or self._trunk
         assert network is not None  # it was loaded with the first style that has none
-        return network, style.vector
+        return FastStyle(network, style.vectors, self.gallery[style_id].style_sizes)
 
     def _load(self, style_id: str) -> TrainedStyle:
         style = read_style(self.gallery, style_id)
         if style.network is None and self._trunk is None:
             self._trunk = self._placed(load_trunk(self.gallery))
-        if style.network is None and self._trunk and style.vector.shape != (2, self._trunk.style_size):
+        if style.network is None and self._trunk and style.vectors.shape[1:] != (2, self._trunk.vector_size):
             raise CorruptWeights(f"{style_id}.safetensors does not hold a style of this trunk")
         network = self._placed(style.network) if style.network else None
-        return TrainedStyle(style.vector.to(self.device), network)
+        return TrainedStyle(style.vectors.to(self.device), network)
 
     def _placed(self, network: TransformerNetwork) -> TransformerNetwork:
         frozen = network.eval().requires_grad_(False)
@@ -122,7 +125,7 @@ class FastModels:
         styles = self._styles.values()
         networks = [self._trunk, *(style.network for style in styles)]
         weights = [weight for network in networks if network for weight in network.parameters()]
-        return sum(tensor.nbytes for tensor in (*weights, *(style.vector for style in styles)))
+        return sum(tensor.nbytes for tensor in (*weights, *(style.vectors for style in styles)))
 
     def __contains__(self, style_id: str) -> bool:
         """Whether a style is here already; raises UnknownStyle for one that the gallery does not have."""

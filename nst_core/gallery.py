@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_core.errors import CorruptWeights, UnknownStyle
+from nst_core.options import DEFAULT_STYLE_SIZE
 
 #: The files of a gallery's folder, beside ``ID.safetensors`` and ``ID.jpg``.
 MANIFEST = "manifest.json"
@@ -43,6 +44,12 @@ class Style:
     training: Mapping[str, Any]
     losses: Mapping[str, float]
     weights_sha256: str = ""
+
+    @property
+    def style_sizes(self) -> tuple[int, ...]:
+        """Long sides in pixels of the painting that it learned from, ascending: the smallest and largest strokes."""
+        sizes = self.training.get("style_size", DEFAULT_STYLE_SIZE)
+        return (sizes,) if isinstance(sizes, int) else tuple(sizes)
 
 
 class Gallery:

@@ -4,7 +4,7 @@ The job's fields, the command line, the OpenAPI schema and the documentation are
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from types import UnionType
 from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
@@ -26,6 +26,9 @@ LARGEST_SIDE = 16_384
 
 #: A shorter side, at any scale, leaves less than two positions in block 5 of an encoder.
 SHORTEST_SIDE = 32
+
+#: Long side in pixels to which a painting is scaled for the training of a style.
+DEFAULT_STYLE_SIZE = 512
 
 #: Long side in pixels to which photographs of a training are reduced.
 PHOTOGRAPH_SIDE = 640
@@ -78,6 +81,13 @@ def _option(
     return field(default=default, metadata={"description": description, **bounds})
 
 
+#: The same for both engines.
+STYLE_SIZE_MEANING = (
+    "Long side to which each painting is scaled: larger means larger strokes. Default: the result's; for trained "
+    "styles the nearest to it that they have learned."
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class GatysOptions:
     """Options of the iterative engine (Gatys et al. 2016).
@@ -91,8 +101,7 @@ class GatysOptions:
         maximum=LARGEST_SIDE,
     )  # fmt: skip
     style_size: int | None = _option(
-        None, "Long side to which each style image is scaled: larger means larger strokes. Default: the result's.",
-        minimum=SMALLEST_SIDE, maximum=LARGEST_SIDE,
+        None, STYLE_SIZE_MEANING, minimum=SMALLEST_SIDE, maximum=LARGEST_SIDE,
     )  # fmt: skip
     iterations: int = _option(250, "Iterations in all, over the scales of the pyramid.", minimum=1, maximum=10_000)
     scales: int | None = _option(
@@ -246,6 +255,9 @@ class FastOptions:
         512, "Long side of the result in pixels; the aspect ratio is the content's.", minimum=SMALLEST_SIDE,
         maximum=LARGEST_SIDE,
     )  # fmt: skip
+    style_size: int | None = _option(
+        None, STYLE_SIZE_MEANING, minimum=SMALLEST_SIDE, maximum=LARGEST_SIDE,
+    )  # fmt: skip
     style_weights: tuple[float, ...] = _option(
         (), "One weight per style: its part in the mixture or, with masks, in its region; equal when empty.",
         minimum=0, maximum=1e6,
@@ -262,6 +274,19 @@ class FastOptions:
 
     def __post_init__(self) -> None:
         _check(self)
+
+    def check_strokes(self, style_sizes: Sequence[int]) -> None:
+        """See that a style which has learned strokes of these sizes, ascending, can paint the size asked for.
+
+        Raises:
+            InvalidOptions: it cannot.
+        """
+        size, smallest, largest = self.style_size, style_sizes[0], style_sizes[-1]
+        if size is not None and not smallest <= size <= largest:
+            learned = f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
+            raise InvalidOptions(
+                f"the trained style has strokes for a style_size of {learned}, not {size}", field="style_size"
+            )
 
     def check_images(self, *, styles: int, masks: int) -> None:
         """See that these options fit so many styles and masks.
@@ -297,9 +322,9 @@ class StyleTrainingOptions:
     )
     batch: int = _option(1, "Photographs per step; the number of updates matters more.", minimum=1, maximum=64)
     crop: int = _option(224, "Side of the photographs' crops in pixels.", minimum=64, maximum=1024)
-    style_size: int = _option(
-        512, "Long side to which the painting is scaled: larger means larger strokes.", minimum=SMALLEST_SIDE,
-        maximum=4096,
+    style_size: tuple[int, ...] = _option(
+        (DEFAULT_STYLE_SIZE,), "Long sides to which the painting is scaled: larger means larger strokes. The style "
+        "learns each of them, and paints between them.", minimum=SMALLEST_SIDE, maximum=4096, least=1, most=4,
     )  # fmt: skip
     content_weight: float = _option(0.15, "Weight of the content loss.", minimum=0, maximum=1e6)
     style_weight: float = _option(1.0, "Weight of the style loss.", minimum=0, maximum=1e6)
@@ -333,6 +358,8 @@ class StyleTrainingOptions:
             raise InvalidOptions("name at least one layer", field="style_layers")
         if self.style_weight == 0:
             raise InvalidOptions("style_weight must be above 0", field="style_weight")
+        if list(self.style_size) != sorted(set(self.style_size)):
+            raise InvalidOptions("style_size must name each size once, the smallest first", field="style_size")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:

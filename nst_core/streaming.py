@@ -81,7 +81,7 @@ def paint_in_strips(network: TransformerNetwork, image: Tensor, style: Tensor) -
 
     Args:
         image: (1, 3, H, W) RGB in [0, 1], on the CPU.
-        style: (2, style_size), on the network's device.
+        style: (2, vector_size), on the network's device.
 
     Returns:
         (1, 3, H, W) on the CPU, about [0, 1].

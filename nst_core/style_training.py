@@ -8,9 +8,10 @@ CSE599, 2019) are trained towards the painting in the colours of the photograph 
 import json
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any, BinaryIO
@@ -30,16 +31,17 @@ from nst_core.files import load_checkpoint, replaced, save_checkpoint
 from nst_core.gallery import MANIFEST, SAMPLE, TRUNK, Gallery, Style
 from nst_core.image import to_picture, to_tensor
 from nst_core.losses import content_loss, gram_matrix, range_penalty, style_loss, total_variation
-from nst_core.options import StyleTrainingOptions, output_size, style_long_side
-from nst_core.transformer import TransformerNetwork
+from nst_core.options import DEFAULT_STYLE_SIZE, StyleTrainingOptions, output_size, style_long_side
+from nst_core.transformer import TransformerNetwork, vector_of
 
 logger = logging.getLogger(__name__)
 
 #: Long side of the thumbnails, in pixels.
 THUMBNAIL = 256
 
-#: How large or small the crops show the photographs.  Those of data sets are small, and what is painted later is not:
-#: enlarged crops teach the network what to do with large plain areas.
+#: How large or small the crops show the photographs, for strokes as in a painting of DEFAULT_STYLE_SIZE.  Those of data
+#: sets are small, and what is painted later is not: enlarged crops teach the network what to do with large plain areas.
+#: Larger strokes are for larger pictures, whose crops may be enlarged as much more.
 SCALES = (0.5, 1.6)
 
 
@@ -97,19 +99,23 @@ class StyleTraining:
         self.encoder = encoder.to(device).eval().requires_grad_(False)
         self.encoder.pooling = options.pooling
         self.photographs = TrainingImages(photographs, options.crop, scales=SCALES)
-        self.paintings = {name: self._painting(painting) for name, painting in paintings.items()}
+        self.paintings = {
+            (name, size): self._painting(painting, size)
+            for name, painting in paintings.items()
+            for size in options.style_size
+        }
         self.keep_color = {name for name, painting in paintings.items() if painting.keep_color}
         with torch.no_grad():
-            self.targets = {name: self._style_targets(image) for name, image in self.paintings.items()}
+            self.targets = {key: self._style_targets(image) for key, image in self.paintings.items()}
         torch.manual_seed(options.seed)
         self.generator = torch.Generator().manual_seed(options.seed)
         network = TransformerNetwork()
-        self._use(network, dict.fromkeys(paintings, network.neutral_style()))
+        self._use(network, dict.fromkeys(paintings, [network.neutral_style()] * len(options.style_size)))
         self.step = 0
         self.seconds = 0.0
 
-    def _painting(self, painting: Painting) -> Tensor:
-        long_side = style_long_side(*painting.picture.size, self.options.style_size)
+    def _painting(self, painting: Painting, style_size: int) -> Tensor:
+        long_side = style_long_side(*painting.picture.size, style_size)
         size = output_size(*painting.picture.size, long_side)
         return to_tensor(painting.picture, size).to(self.device)
 
@@ -118,17 +124,20 @@ class StyleTraining:
             features = self.encoder(image, self.options.style_layers)
         return {layer: gram_matrix(features[layer]) for layer in self.options.style_layers}
 
-    def _use(self, network: TransformerNetwork, styles: Mapping[str, Tensor]) -> None:
-        """Begins anew from these weights."""
+    def _use(self, network: TransformerNetwork, styles: Mapping[str, Sequence[Tensor]]) -> None:
+        """Begins anew from these weights and, for each style, one vector (2, C) for each size of its strokes."""
         learns = not self.options.freeze_trunk
         # A frozen trunk runs as it does outside of trainings.
         memory_format = torch.contiguous_format if learns else torch.channels_last
         self.network = network.train(learns).requires_grad_(learns)
         self.network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
-        # A parameter each, so that the optimiser leaves the styles alone whose turn it is not; sorted, because the
+        # A parameter each, so that the optimiser leaves the vectors alone whose turn it is not; sorted, because the
         # optimiser's state knows them by their places.
-        self.styles = {name: nn.Parameter(styles[name].clone().to(self.device)) for name in sorted(styles)}
-        self.optimizer = torch.optim.Adam([{"params": list(self.styles.values()), "speed": self.options.style_speed}])
+        self.styles = {
+            name: [nn.Parameter(vector.clone().to(self.device)) for vector in styles[name]] for name in sorted(styles)
+        }
+        vectors = list(chain.from_iterable(self.styles.values()))
+        self.optimizer = torch.optim.Adam([{"params": vectors, "speed": self.options.style_speed}])
         if learns:
             self.optimizer.add_param_group({"params": list(self.network.parameters()), "speed": 1.0})
 
@@ -143,57 +152,73 @@ class StyleTraining:
             CorruptWeights: the trunk, or the start of a style that is trained, cannot be read; others are left out.
             TrainingFailed: the gallery is not of that kind.
         """
-        known = {}
+        known: dict[str, tuple[TransformerNetwork | None, list[Tensor]]] = {}
         for style_id in gallery.styles:
             try:
-                known[style_id] = read_style(gallery, style_id)
+                known[style_id] = self._start(gallery, style_id)
             except CorruptWeights as error:
                 if style_id in self.styles:
                     raise
                 logger.warning("no start from the style %s: %s", style_id, error)
-        shared = {name: style.vector for name, style in known.items() if style.network is None}
+        shared = {name: vectors for name, (network, vectors) in known.items() if network is None}
         if gallery.trunk_file.exists():
             trunk = load_trunk(gallery)
-            mean = torch.stack(list(shared.values())).mean(0) if shared else trunk.neutral_style()
+            mean = [trunk.neutral_style()] * len(self.options.style_size)
+            if shared:
+                mean = [torch.stack(vectors).mean(0) for vectors in zip(*shared.values(), strict=True)]
             self._use(trunk, {name: shared.get(name, mean) for name in self.styles})
         elif len(self.styles) == 1 and not self.options.freeze_trunk:
             (name,) = self.styles
-            own = [(style.network, style.vector) for style in known.values() if style.network]
+            own = {style_id: (network, vectors) for style_id, (network, vectors) in known.items() if network}
             if own:
-                mine = known.get(name)
-                network, vector = (mine.network, mine.vector) if mine and mine.network else self._closest(own, name)
-                self._use(network, {name: vector})
+                network, vectors = own[name] if name in own else self._closest(own.values(), name)
+                self._use(network, {name: vectors})
         else:
             raise TrainingFailed(
                 f"{gallery.folder} has no trunk from which several styles, or one without it, can start"
             )
 
+    def _start(self, gallery: Gallery, style_id: str) -> tuple[TransformerNetwork | None, list[Tensor]]:
+        """The network of a style, if it has one of its own, and its vectors for the strokes that are to be learned.
+
+        Raises:
+            CorruptWeights: it cannot be read.
+        """
+        style = read_style(gallery, style_id)
+        sizes = gallery[style_id].style_sizes
+        return style.network, [vector_of(style.vectors, sizes, size) for size in self.options.style_size]
+
     @torch.no_grad()
     def _closest(
-        self, candidates: Iterable[tuple[TransformerNetwork, Tensor]], name: str
-    ) -> tuple[TransformerNetwork, Tensor]:
-        """The network and vector that paint one crop of a photograph with the smallest loss in this style."""
+        self, candidates: Iterable[tuple[TransformerNetwork, list[Tensor]]], name: str
+    ) -> tuple[TransformerNetwork, list[Tensor]]:
+        """The network and vectors that paint one crop of a photograph with the smallest loss in this style."""
         image = self.photographs.draw(1, torch.Generator().manual_seed(self.options.seed)).to(self.device)
 
-        def loss(candidate: tuple[TransformerNetwork, Tensor]) -> float:
+        def loss(candidate: tuple[TransformerNetwork, list[Tensor]]) -> float:
             self._use(candidate[0], {name: candidate[1]})
             return float(self.losses(image, name)["total"])
 
         return min(candidates, key=loss)
 
-    def losses(self, images: Tensor, style: str) -> dict[str, Tensor]:
-        """Scalars ``total``, ``content``, ``style`` and ``tv`` of painting (N, 3, H, W) photographs."""
+    def losses(self, images: Tensor, style: str, turn: int = 0) -> dict[str, Tensor]:
+        """Scalars ``total``, ``content``, ``style`` and ``tv`` of painting (N, 3, H, W) photographs.
+
+        Args:
+            turn: which of the sizes of strokes; the smallest is the first.
+        """
         options = self.options
+        key = style, options.style_size[turn]
         layers = (*options.style_layers, *options.content_layers)
         with autocast(self.device, self.precision):
-            painted = self.network(images, self.styles[style]).float()
+            painted = self.network(images, self.styles[style][turn]).float()
             features = self.encoder(painted, layers)
             with torch.no_grad():
                 kept = self.encoder(images, options.content_layers)
-        own = targets = self.targets[style]
+        own = targets = self.targets[key]
         if style in self.keep_color:
             with torch.no_grad():
-                recolored = [match_color(self.paintings[style], image) for image in torch.split(images, 1)]
+                recolored = [match_color(self.paintings[key], image) for image in torch.split(images, 1)]
                 targets = self._style_targets(torch.cat(recolored))
         content = torch.stack([content_loss(features[k], kept[k]) for k in options.content_layers]).mean()
         # Relative to the painting in its own colours: a photograph of few colours leaves almost no energy in the other
@@ -219,20 +244,22 @@ class StyleTraining:
         return min(1.0, max(self.step / self.options.steps, self.seconds / (60 * limit) if limit else 0.0))
 
     def run(self) -> Iterator[StyleTrainingStep]:
-        """Trains to the end, one step per item; the styles take turns in random order.
+        """Trains to the end, one step per item; the styles and the sizes of their strokes take turns in random order.
 
         Raises:
             TrainingFailed: the loss is no longer finite.
         """
         while self.fraction < 1:
             began = perf_counter()
-            style = self._style_of_turn()
+            style, turn = self._style_of_turn()
             for group in self.optimizer.param_groups:
                 cosine = (1 + math.cos(math.pi * self.fraction)) / 2
                 group["lr"] = self.options.learning_rate * group["speed"] * cosine
-            images = self.photographs.draw(self.options.batch, self.generator).to(self.device)
+            smallest, largest = SCALES
+            scales = smallest, largest * max(1.0, self.options.style_size[turn] / DEFAULT_STYLE_SIZE)
+            images = self.photographs.draw(self.options.batch, self.generator, scales).to(self.device)
             self.optimizer.zero_grad(set_to_none=True)
-            losses = self.losses(images, style)
+            losses = self.losses(images, style, turn)
             values = {name: value.item() for name, value in losses.items()}
             if not math.isfinite(values["total"]):
                 raise TrainingFailed(f"the loss is {values['total']} at step {self.step}; try a lower learning rate")
@@ -242,17 +269,18 @@ class StyleTraining:
             self.seconds += perf_counter() - began
             yield StyleTrainingStep(step=self.step, fraction=self.fraction, style=style, losses=values)
 
-    def _style_of_turn(self) -> str:
-        """Each style comes once in a round, in an order that a resumed training knows again."""
-        names = list(self.styles)
-        round_, turn = divmod(self.step, len(names))
-        order = torch.randperm(len(names), generator=torch.Generator().manual_seed(self.options.seed + round_))
-        return names[int(order[turn])]
+    def _style_of_turn(self) -> tuple[str, int]:
+        """Each style comes once in a round for each size, in an order that a resumed training knows again."""
+        turns = [(name, turn) for name, vectors in self.styles.items() for turn in range(len(vectors))]
+        round_, place = divmod(self.step, len(turns))
+        order = torch.randperm(len(turns), generator=torch.Generator().manual_seed(self.options.seed + round_))
+        return turns[int(order[place])]
 
     @torch.no_grad()
     def painted(self, picture: Image.Image, style: str) -> Image.Image:
-        """A picture painted with the network as it is now."""
-        painted: Tensor = self.network(to_tensor(picture).to(self.device), self.styles[style])
+        """A picture painted with the network as it is now, in strokes for its size."""
+        vector = vector_of(torch.stack(list(self.styles[style])), self.options.style_size, max(picture.size))
+        painted: Tensor = self.network(to_tensor(picture).to(self.device), vector)
         return to_picture(painted.clamp(0, 1))
 
     def save_gallery(self, folder: Path, sample: Image.Image) -> None:
@@ -280,7 +308,7 @@ class StyleTraining:
         Raises:
             TrainingFailed: the last step ended in values that are not finite.
         """
-        tensors = {"style": self.styles[name].detach().half().cpu()}
+        tensors = {"style": torch.stack(list(self.styles[name])).detach().half().cpu()}
         if len(self.styles) == 1 and not self.options.freeze_trunk:
             tensors |= self._network_weights()
         weights = save(tensors)
@@ -321,7 +349,7 @@ class StyleTraining:
         return {
             "options": asdict(self.options),
             "made_of": self._made_of(),
-            "styles": {name: value.detach() for name, value in self.styles.items()},
+            "styles": {name: [vector.detach() for vector in vectors] for name, vectors in self.styles.items()},
             "network": {} if self.options.freeze_trunk else self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
@@ -331,7 +359,7 @@ class StyleTraining:
 
     def _made_of(self) -> dict[str, str]:
         """The loss network, every painting by its digest, and a frozen trunk by its own."""
-        paintings = {name: _digest(image) for name, image in self.paintings.items()}
+        paintings = {f"{name}, {size}": _digest(image) for (name, size), image in self.paintings.items()}
         trunk = {"": _digest(*self.network.parameters())} if self.options.freeze_trunk else {}
         return {"encoder": self.encoder.name, **paintings, **trunk}
 
@@ -347,8 +375,9 @@ class StyleTraining:
         try:
             if state["options"] != asdict(self.options) or state["made_of"] != self._made_of():
                 raise TrainingFailed("the checkpoint belongs to a training with other options, paintings or trunk")
-            for name, style in self.styles.items():
-                style.data.copy_(state["styles"][name])
+            for name, vectors in self.styles.items():
+                for vector, saved in zip(vectors, state["styles"][name], strict=True):
+                    vector.data.copy_(saved)
             if not self.options.freeze_trunk:
                 self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])

@@ -7,7 +7,10 @@ from Johnson et al.: resize-convolutions instead of transposed ones (no checkerb
 (no borders), a narrower network with a smaller last kernel, and a linear output.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -72,20 +75,20 @@ class TransformerNetwork(nn.Module):
         self.channels = (full, half, quarter, *[quarter] * (2 * blocks), half, full)
 
     @property
-    def style_size(self) -> int:
-        """Channels in all: a style vector is (2, style_size), scales and shifts."""
+    def vector_size(self) -> int:
+        """Channels in all: a style vector is (2, vector_size), scales and shifts."""
         return sum(self.channels)
 
     def neutral_style(self) -> Tensor:
-        """The style vector (2, style_size) with which the normalisation changes nothing."""
-        return torch.stack([torch.ones(self.style_size), torch.zeros(self.style_size)])
+        """The style vector (2, vector_size) with which the normalisation changes nothing."""
+        return torch.stack([torch.ones(self.vector_size), torch.zeros(self.vector_size)])
 
     def forward(self, image: Tensor, style: Tensor) -> Tensor:
         """Paints images.
 
         Args:
             image: (N, 3, H, W), RGB in [0, 1], any size of at least 16 x 16.
-            style: (2, style_size); vectors may be mixed, which blends their styles.
+            style: (2, vector_size); vectors may be mixed, which blends their styles.
 
         Returns:
             (N, 3, H, W), about [0, 1], not clamped.
@@ -101,7 +104,7 @@ class TransformerNetwork(nn.Module):
         return self.finish(x)[:, :, :height, :width]
 
     def split(self, style: Tensor) -> tuple[Tensor, ...]:
-        """The part of a style vector (2, style_size) that belongs to each normalisation, (2, C) each."""
+        """The part of a style vector (2, vector_size) that belongs to each normalisation, (2, C) each."""
         return torch.split(style, list(self.channels), dim=1)
 
     def prepare(self, image: Tensor) -> Tensor:
@@ -147,6 +150,45 @@ class TransformerNetwork(nn.Module):
             CorruptWeights: as :meth:`from_state`, or the file cannot be read.
         """
         return cls.from_state(read_safetensors(path), path.name)
+
+
+@dataclass(frozen=True)
+class FastStyle:
+    """A network and the style vectors with which it paints one style, each in strokes of another size.
+
+    Attributes:
+        vectors: (S, 2, C).
+        sizes: ascending, one for each vector: the long side in pixels of the painting from which it learned.
+    """
+
+    network: TransformerNetwork
+    vectors: Tensor
+    sizes: tuple[int, ...]
+
+    def vector(self, size: int) -> Tensor:
+        """The vector (2, C) for strokes of a size: see :func:`vector_of`."""
+        return vector_of(self.vectors, self.sizes, size)
+
+
+def vector_of(vectors: Tensor, sizes: Sequence[int], size: int) -> Tensor:
+    """The style vector for strokes as in the painting at a long side in pixels.
+
+    Between two sizes their vectors are mixed in the proportion of the logarithms, as those of two styles may be
+    (Dumoulin et al. 2017, section 3.1); beyond the outermost it is that one's.
+
+    Args:
+        vectors: (S, 2, C).
+        sizes: S, ascending; those for which the vectors were trained.
+
+    Returns:
+        (2, C).
+    """
+    if size <= sizes[0]:
+        return vectors[0]
+    for (smaller, larger), (low, high) in zip(pairwise(sizes), pairwise(vectors), strict=True):
+        if size <= larger:
+            return torch.lerp(low, high, math.log(size / smaller) / math.log(larger / smaller))
+    return vectors[-1]
 
 
 def _convolution(channels: int, width: int, kernel: int, stride: int = 1) -> nn.Conv2d:

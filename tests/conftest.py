@@ -59,7 +59,7 @@ def styles_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         trunk = TransformerNetwork((8, 8, 16), 1)
         save_file({name: value.half() for name, value in trunk.state_dict().items()}, folder / "trunk.safetensors")
         for style_id in STYLES:
-            style = trunk.neutral_style() + 0.3 * torch.randn(2, trunk.style_size)
+            style = trunk.neutral_style() + 0.3 * torch.randn(2, trunk.vector_size)
             save_file({"style": style.half()}, folder / f"{style_id}.safetensors")
             Image.new("RGB", (64, 48), "teal").save(folder / f"{style_id}.jpg")
         Image.effect_noise((64, 48), 60).convert("RGB").save(folder / "sample.jpeg")

@@ -54,7 +54,7 @@ def documented(value: Any) -> set[str]:
     if isinstance(value, bool):
         return {f"`{str(value).lower()}`"}
     if isinstance(value, list):
-        return {f"`{','.join(value)}`"} if value else {"equal", "empty", "none"}
+        return {f"`{','.join(map(str, value))}`"} if value else {"equal", "empty", "none"}
     return {f"`{value}`"} if value != "" else {"empty"}
 
 

@@ -32,6 +32,7 @@ class GalleryStyle(BaseModel):
     year: str
     licence: str = Field(description="Of the painting.")
     keeps_color: bool = Field(description="Whether it keeps the photograph's colours.")
+    style_sizes: list[int] = Field(description="Sizes of strokes it has learned, ascending; jobs name one between.")
     training: dict[str, Any] = Field(description="How it was trained: settings by name.")
     losses: dict[str, float] = Field(description="Measured after the training, by name.")
     weights_sha256: str = Field(description="Of the style's weights; empty when they were not recorded.")
@@ -43,7 +44,9 @@ class GalleryStyle(BaseModel):
         """A style of the gallery as clients see it."""
         base = f"styles/{style.id}"
         urls = StyleUrls(self=base, thumbnail=f"{base}/thumbnail")
-        return cls(**asdict(style), removable=gallery.removable(style.id), urls=urls)
+        return cls(
+            **asdict(style), style_sizes=list(style.style_sizes), removable=gallery.removable(style.id), urls=urls
+        )
 
 
 class GalleryStyles(BaseModel):

@@ -100,7 +100,7 @@ def _taken(detail: str) -> Problem:
 
 def _check_shapes(asked: StyleRequest, painting: CheckedImage, photographs: list[CheckedImage]) -> None:
     """Images so small or elongated that there is nothing to learn from."""
-    images = [("style", painting, asked.options.style_size)]
+    images = [("style", painting, size) for size in asked.options.style_size]
     for photograph in photographs:
         longest = max(photograph.width, photograph.height)
         images.append(("photograph", photograph, min(PHOTOGRAPH_SIDE, longest)))

@@ -19,6 +19,7 @@ def test_the_styles_are_listed(client) -> None:
         "year": "1889",
         "licence": "public domain",
         "keeps_color": False,
+        "style_sizes": [512],
         "training": {"steps": 10, "encoder": "compact"},
         "losses": {"style": 0.25},
         "weights_sha256": "",

@@ -125,6 +125,7 @@ def test_a_style_of_the_gallery_makes_a_fast_job(client, store: Store, redis_url
     assert job["method"] == "fast"
     assert job["input"]["params"] == {
         "size": 100,
+        "style_size": None,
         "strength": 1.0,
         "precision": "auto",
         "color": ["style"],
@@ -170,6 +171,17 @@ def test_the_size_of_a_fast_job_has_the_same_default_and_limits(make_client, pic
     assert "NST_MAX_SIZE" in refused.json()["detail"]
     refused = client.post("/jobs", files={"content": picture(1000, 20)}, data=data)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/content")
+
+
+def test_strokes_that_a_style_has_not_learned_are_refused(client, png: bytes) -> None:
+    assert client.get("/styles/waves").json()["style_sizes"] == [512]
+    for style_size, status in ((512, 202), (1024, 422)):
+        data = {"style_id": "waves", "style_size": style_size}
+        response = client.post("/jobs", files={"content": png}, data=data)
+        assert response.status_code == status
+    (error,) = response.json()["errors"]
+    assert error["pointer"] == "#/style_size"
+    assert "strokes for a style_size of 512, not 1024 (waves)" in error["detail"]
 
 
 @pytest.mark.parametrize("style_id", ["nothing", "", "WAVES", "../waves", "waves\x00", "é"])

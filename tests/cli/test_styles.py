@@ -18,7 +18,16 @@ def _gallery(styles_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_styles_are_listed(nst: Run) -> None:
     result = nst("styles", "list")
     assert result.exit_code == 0, result.output
-    for text in ("│ waves ", "│ waves_color ", "1889", "│ photograph ", "│ painting ", "[at"):
+    for text in (
+        "│ waves ",
+        "│ waves_color ",
+        "1889",
+        "│ photograph ",
+        "│ painting ",
+        "[at",
+        " 512 ",
+        "all: public domain",
+    ):
         assert text in result.output
 
 

@@ -13,7 +13,7 @@ from nst_core.transformer import TransformerNetwork
 def test_an_exported_style_paints_what_pytorch_paints(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = TransformerNetwork((4, 6, 8), blocks=1).eval()
-    style = network.neutral_style() + 0.3 * torch.randn(2, network.style_size)
+    style = network.neutral_style() + 0.3 * torch.randn(2, network.vector_size)
     export_onnx(network, style, tmp_path / "style.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "style.onnx", providers=["CPUExecutionProvider"])
     for height, width in ((64, 80), (61, 47), (130, 96)):

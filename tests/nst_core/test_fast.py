@@ -15,7 +15,7 @@ from nst_core.image import to_picture, to_tensor
 from nst_core.normalization import calibration_images
 from nst_core.options import Color, FastOptions
 from nst_core.picture import decode
-from nst_core.transformer import TransformerNetwork
+from nst_core.transformer import FastStyle, TransformerNetwork
 
 CONTENT = to_picture(calibration_images(1, 96)).crop((0, 0, 96, 70))
 
@@ -32,8 +32,14 @@ def network() -> TransformerNetwork:
     return TransformerNetwork((4, 6, 8), blocks=1).eval().requires_grad_(False)
 
 
+def plain(network: TransformerNetwork, *vectors: Tensor) -> FastStyle:
+    """A style of these vectors, or of the neutral one, for strokes of 512 pixels and of twice as many each."""
+    chosen = torch.stack(vectors or (network.neutral_style(),))
+    return FastStyle(network, chosen, tuple(512 * 2**k for k in range(len(chosen))))
+
+
 def painted(network: TransformerNetwork, content: Image.Image = CONTENT, **options: object) -> Image.Image:
-    styles = [(network, network.neutral_style())]
+    styles = [plain(network)]
     return paint_fast(content, styles, FastOptions(**options))  # type: ignore[arg-type]
 
 
@@ -113,7 +119,7 @@ def test_a_photograph_of_one_color_stays_it(network: TransformerNetwork, color: 
 
 def test_a_result_that_is_too_narrow_is_refused(network: TransformerNetwork) -> None:
     with pytest.raises(InvalidOptions, match="must be at least 32"):
-        paint_fast(Image.new("RGB", (400, 40)), [(network, network.neutral_style())], FastOptions(size=100))
+        paint_fast(Image.new("RGB", (400, 40)), [plain(network)], FastOptions(size=100))
 
 
 def test_the_colors_of_several_styles_are_refused(network: TransformerNetwork) -> None:
@@ -141,8 +147,10 @@ def test_every_style_of_the_program_paints_its_own_way() -> None:
 
 def test_styles_that_share_a_network_blend_by_their_vectors(network: TransformerNetwork) -> None:
     one, other = network.neutral_style(), network.neutral_style() * 0.5 + 0.3
-    blended = paint_fast(CONTENT, [(network, one), (network, other)], FastOptions(size=96, style_weights=(1.0, 3.0)))
-    between = paint_fast(CONTENT, [(network, 0.25 * one + 0.75 * other)], FastOptions(size=96))
+    blended = paint_fast(
+        CONTENT, [plain(network, one), plain(network, other)], FastOptions(size=96, style_weights=(1.0, 3.0))
+    )
+    between = paint_fast(CONTENT, [plain(network, 0.25 * one + 0.75 * other)], FastOptions(size=96))
     assert (to_tensor(blended) - to_tensor(between)).abs().max() <= LEVEL
 
 
@@ -152,14 +160,14 @@ def other_network() -> TransformerNetwork:
 
 
 def test_styles_with_networks_of_their_own_blend_in_the_picture(network: TransformerNetwork) -> None:
-    styles = [(net, net.neutral_style()) for net in (network, other_network())]
+    styles = [plain(net) for net in (network, other_network())]
     first, second = (to_tensor(paint_fast(CONTENT, [style], FastOptions(size=96))) for style in styles)
     blended = to_tensor(paint_fast(CONTENT, styles, FastOptions(size=96, style_weights=(3.0, 1.0))))
     assert (blended - (0.75 * first + 0.25 * second)).abs().max() <= 2 * LEVEL
 
 
 def test_each_style_is_painted_where_its_mask_is_white_and_the_rest_stays(network: TransformerNetwork) -> None:
-    styles = [(net, net.neutral_style()) for net in (network, other_network())]
+    styles = [plain(net) for net in (network, other_network())]
     left, middle = Image.new("L", (96, 70)), Image.new("L", (96, 70))
     left.paste(255, (0, 0, 40, 70))
     middle.paste(255, (40, 0, 70, 70))
@@ -174,4 +182,27 @@ def test_each_style_is_painted_where_its_mask_is_white_and_the_rest_stays(networ
 
 def test_masks_and_styles_come_in_pairs(network: TransformerNetwork) -> None:
     with pytest.raises(InvalidOptions, match="2 masks, 1 style"):
-        paint_fast(CONTENT, [(network, network.neutral_style())], FastOptions(size=96), masks=[CONTENT, CONTENT])
+        paint_fast(CONTENT, [plain(network)], FastOptions(size=96), masks=[CONTENT, CONTENT])
+
+
+def test_the_size_of_the_strokes_is_the_results_or_what_is_asked_for(network: TransformerNetwork) -> None:
+    small, large = network.neutral_style(), network.neutral_style() * 0.5 + 0.3
+    style = plain(network, small, large)
+
+    def picture(style: FastStyle, **options: int) -> Tensor:
+        return to_tensor(paint_fast(CONTENT, [style], FastOptions(**options)))  # type: ignore[arg-type]
+
+    assert torch.equal(picture(style, size=96), picture(plain(network, small), size=96))
+    assert torch.equal(picture(style, size=96, style_size=1024), picture(plain(network, large), size=96))
+    between = picture(plain(network, (small + large) / 2), size=96)
+    assert (picture(style, size=96, style_size=724) - between).abs().max() <= 2 * LEVEL
+    assert torch.equal(picture(style, size=1200), picture(style, size=1200, style_size=1024))
+
+
+@pytest.mark.parametrize("style_size", [256, 2048])
+def test_strokes_of_a_size_that_was_not_learned_are_refused(network: TransformerNetwork, style_size: int) -> None:
+    style = plain(network, network.neutral_style(), network.neutral_style())
+    with pytest.raises(InvalidOptions, match=f"512 to 1024, not {style_size}"):
+        paint_fast(CONTENT, [style], FastOptions(size=96, style_size=style_size))
+    with pytest.raises(InvalidOptions, match="of 512, not"):
+        paint_fast(CONTENT, [plain(network)], FastOptions(size=96, style_size=style_size))

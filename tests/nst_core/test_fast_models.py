@@ -31,19 +31,19 @@ def damaged(styles_dir: Path, tmp_path: Path) -> Gallery:
 def make_models(gallery: Gallery, vectors: float = 1000) -> FastModels:
     """A cache with room for the trunk and so many style vectors."""
     trunk = load_trunk(gallery)
-    vector = read_style(gallery, "waves").vector
+    vector = read_style(gallery, "waves").vectors
     return FastModels(gallery, CPU, int(sum(p.nbytes for p in trunk.parameters()) + vectors * vector.nbytes))
 
 
 def test_a_style_is_loaded_once(gallery: Gallery) -> None:
     models = make_models(gallery)
     assert "waves" not in models
-    trunk, style = models.get("waves")
+    style = models.get("waves")
     assert "waves" in models
     again = models.get("waves")
-    assert again[0] is trunk
-    assert again[1] is style
-    assert models.get("waves_color")[0] is trunk
+    assert again.network is style.network
+    assert again.vectors is style.vectors
+    assert models.get("waves_color").network is style.network
     assert (models.hits, models.misses) == (1, 2)
 
 
@@ -60,9 +60,9 @@ def self_contained(gallery: Gallery, tmp_path: Path) -> Gallery:
 
 def test_a_style_may_have_a_network_of_its_own(self_contained: Gallery) -> None:
     models = FastModels(self_contained, CPU)
-    networks = {style_id: models.get(style_id)[0] for style_id in ("waves", "waves_color")}
+    networks = {style_id: models.get(style_id).network for style_id in ("waves", "waves_color")}
     assert [network.channels[0] for network in networks.values()] == [4, 8]
-    assert models.get("waves")[0] is networks["waves"]
+    assert models.get("waves").network is networks["waves"]
     (models.max_bytes, before) = (1, models.bytes)
     models.gallery.styles["third"] = models.gallery["waves"]
     models.get("third")
@@ -72,7 +72,8 @@ def test_a_style_may_have_a_network_of_its_own(self_contained: Gallery) -> None:
 
 def test_a_cache_tells_when_there_is_no_room_for_another_style(self_contained: Gallery) -> None:
     models = FastModels(self_contained, CPU)
-    network, vector = models.get("waves_color")
+    style = models.get("waves_color")
+    network, vector = style.network, style.vectors
     assert not any(p.requires_grad for p in network.parameters())
     assert {p.dtype for p in (vector, *network.parameters())} == {torch.float32}
     assert not models.full

@@ -12,7 +12,7 @@ from nst_core.transformer import STRIDE, TransformerNetwork
 def test_strips_give_what_the_whole_picture_gives(height: int, width: int) -> None:
     torch.manual_seed(height)
     network = TransformerNetwork((4, 6, 8), blocks=2).eval()
-    style = network.neutral_style() + 0.3 * torch.randn(2, network.style_size)
+    style = network.neutral_style() + 0.3 * torch.randn(2, network.vector_size)
     image = calibration_images(1, max(height, width))[:, :, :height, :width]
     # Brightness that differs from top to bottom: statistics of a strip alone would be far off.
     image = image * torch.linspace(0.2, 1, height).view(1, 1, -1, 1)

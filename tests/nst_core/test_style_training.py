@@ -45,7 +45,7 @@ def paintings() -> dict[str, Painting]:
 
 
 def options(**changes: object) -> StyleTrainingOptions:
-    return StyleTrainingOptions(**({"steps": 12, "crop": 64, "style_size": 64} | changes))  # type: ignore[arg-type]
+    return StyleTrainingOptions(**({"steps": 12, "crop": 64, "style_size": (64,)} | changes))  # type: ignore[arg-type]
 
 
 def training(encoder: Encoder, photographs: Path, paintings: dict[str, Painting], **changes: object) -> StyleTraining:
@@ -95,7 +95,7 @@ def test_a_frozen_trunk_stays_as_it_was(
     run = training(encoder, photographs, paintings, steps=3, freeze_trunk=True)
     run.initialize(Gallery(tmp_path))
     before = {k: v.clone() for k, v in run.network.state_dict().items()}
-    styles = {k: v.detach().clone() for k, v in run.styles.items()}
+    styles = {k: v[0].detach().clone() for k, v in run.styles.items()}
     gallery = Gallery(tmp_path)
     assert gallery.styles.keys() == styles.keys()
     assert gallery["waves_color"].keeps_color
@@ -103,7 +103,7 @@ def test_a_frozen_trunk_stays_as_it_was(
     assert gallery.thumbnail("waves").startswith(b"\xff\xd8")
     list(run.run())
     assert all(torch.equal(before[k], v) for k, v in run.network.state_dict().items())
-    assert all(not torch.equal(styles[k], v) for k, v in run.styles.items())
+    assert all(not torch.equal(styles[k], v[0]) for k, v in run.styles.items())
 
 
 def test_a_training_ends_after_its_minutes(encoder: Encoder, photographs: Path, paintings: dict[str, Painting]) -> None:
@@ -119,14 +119,14 @@ def test_a_colour_preserving_style_aims_at_the_painting_in_the_photographs_colou
     run = training(encoder, photographs, paintings)
     # What recolours the painting is the photograph: to a network that returned just that, the style loss is zero.
     photograph = torch.lerp(torch.rand(1, 3, 64, 64), torch.tensor([0.9, 0.2, 0.1]).view(1, 3, 1, 1), 0.7)
-    ideal = match_color(run.paintings["waves_color"], photograph)
+    ideal = match_color(run.paintings["waves_color", 64], photograph)
     run.network.forward = lambda *_: ideal  # type: ignore[method-assign]
     with torch.no_grad():
         assert float(run.losses(photograph, "waves_color")["style"]) < 1e-6
         assert float(run.losses(photograph, "waves")["style"]) > 1e-2
     # In a batch each photograph has a target of its own.
     photographs_ = torch.cat([photograph, photograph.flip(1)])
-    ideal = torch.cat([match_color(run.paintings["waves_color"], one[None]) for one in photographs_])
+    ideal = torch.cat([match_color(run.paintings["waves_color", 64], one[None]) for one in photographs_])
     with torch.no_grad():
         assert float(run.losses(photographs_, "waves_color")["style"]) < 1e-6
 
@@ -157,7 +157,7 @@ def test_a_style_trained_alone_has_a_network_of_its_own_and_others_can_start_fro
     for name, expected in (("waves", "waves"), ("fields", "fields"), ("other", "waves")):
         run = training(encoder, photographs, {name: paintings.get(name, paintings["waves"])})
         run.initialize(gallery)
-        assert torch.equal(run.styles[name], read_style(gallery, expected).vector)
+        assert torch.equal(run.styles[name][0], read_style(gallery, expected).vectors[0])
         assert next(iter(run.run())).step == 1
     with pytest.raises(TrainingFailed, match="has no trunk"):
         training(encoder, photographs, paintings).initialize(gallery)
@@ -170,3 +170,30 @@ def test_photographs_of_few_colours_do_not_drown_the_others(
     grey = 0.5 + 1e-3 * torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         assert float(run.losses(grey, "waves_color")["style"]) < 20
+
+
+def test_a_style_learns_strokes_of_several_sizes(
+    encoder: Encoder, photographs: Path, paintings: dict[str, Painting], tmp_path: Path
+) -> None:
+    one = {"waves": paintings["waves"]}
+    run = training(encoder, photographs, one, steps=60, style_size=(64, 128), learning_rate=2e-3)
+    photograph = run.photographs.draw(1, torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        before = [float(run.losses(photograph, "waves", turn)["style"]) for turn in (0, 1)]
+        assert before[0] != before[1]  # the painting's Gram matrices at the two sizes
+    list(run.run())
+    with torch.no_grad():
+        after = [float(run.losses(photograph, "waves", turn)["style"]) for turn in (0, 1)]
+    assert after[0] < before[0]
+    assert after[1] < before[1]
+    small, large = run.styles["waves"]
+    assert not torch.equal(small, large)
+    run.save_gallery(tmp_path, Image.new("RGB", (80, 60), "teal"))
+    gallery = Gallery(tmp_path)
+    assert gallery["waves"].style_sizes == (64, 128)
+    torch.testing.assert_close(read_style(gallery, "waves").vectors, torch.stack([small, large]), atol=1e-3, rtol=1e-3)
+    # Another training starts from what lies between.
+    middle = training(encoder, photographs, one, style_size=(64, 91))
+    middle.initialize(gallery)
+    assert torch.equal(middle.styles["waves"][0], read_style(gallery, "waves").vectors[0])
+    torch.testing.assert_close(middle.styles["waves"][1], (small + large) / 2, atol=0.01, rtol=0.01)

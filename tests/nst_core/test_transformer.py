@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from nst_core.errors import CorruptWeights
-from nst_core.transformer import ResizeConvolution, TransformerNetwork
+from nst_core.transformer import ResizeConvolution, TransformerNetwork, vector_of
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def network() -> TransformerNetwork:
 
 
 def random_style(network: TransformerNetwork, seed: int) -> torch.Tensor:
-    noise = torch.randn(2, network.style_size, generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(2, network.vector_size, generator=torch.Generator().manual_seed(seed))
     return network.neutral_style() + 0.3 * noise
 
 
@@ -87,3 +87,13 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "damaged.safetensors").write_bytes(b"nothing")
     with pytest.raises(CorruptWeights, match="cannot be read"):
         TransformerNetwork.from_file(tmp_path / "damaged.safetensors")
+
+
+def test_a_vector_between_two_sizes_is_between_theirs() -> None:
+    vectors = torch.tensor([0.0, 1.0, 3.0]).view(3, 1, 1).expand(3, 2, 5)
+    sizes = (256, 512, 1024)
+    for size, expected in ((100, 0.0), (256, 0.0), (362, 0.5), (512, 1.0), (724, 2.0), (1024, 3.0), (4096, 3.0)):
+        vector = vector_of(vectors, sizes, size)
+        assert vector.shape == (2, 5)
+        torch.testing.assert_close(vector, torch.full((2, 5), expected), atol=0.002, rtol=0)
+    assert torch.equal(vector_of(vectors[:1], (512,), 1024), vectors[0])

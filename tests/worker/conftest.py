@@ -87,7 +87,7 @@ def add_training(store: MemoryStore, png: bytes) -> AddJob:
     """Puts a training of 6 steps on two photographs of its own into the store, with what is given changed."""
 
     def add(*, photographs: int = 2, **params: Any) -> Job:
-        options = asdict(StyleTrainingOptions(steps=6, crop=64, style_size=64))
+        options = asdict(StyleTrainingOptions(steps=6, crop=64, style_size=(64,)))
         about = {"title": "Noise", "artist": "Chance", "year": "2026", "licence": "none", "keep_color": False}
         params = options | about | {"style_id": "noise", "output_format": "png", "quality": None} | params
         job_id = new_job_id()

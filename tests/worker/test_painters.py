@@ -20,7 +20,7 @@ from nst_core.fast import paint_fast
 from nst_core.fast_models import load_trunk, read_style
 from nst_core.gallery import Gallery
 from nst_core.options import FastOptions
-from nst_core.transformer import TransformerNetwork
+from nst_core.transformer import FastStyle, TransformerNetwork
 from worker import heartbeat
 from worker.heartbeat import Heartbeat
 from worker.runner import Runner
@@ -85,7 +85,7 @@ def test_a_fast_job_that_succeeds(
     gallery = Gallery(styles_dir)
     trunk = load_trunk(gallery).eval().requires_grad_(False)
     content, options = Image.open(io.BytesIO(png)), FastOptions(size=64, strength=0.5, precision="float32")
-    expected = paint_fast(content, [(trunk, read_style(gallery, "waves").vector)], options)
+    expected = paint_fast(content, [FastStyle(trunk, read_style(gallery, "waves").vectors, (512,))], options)
     assert Image.open(io.BytesIO(result)).tobytes() == expected.tobytes()
 
 
