@@ -64,7 +64,7 @@ def styles_export(
         style = FastModels(Gallery(styles_dir), torch.device("cpu")).get(style_id)
         FastOptions(style_size=style_size).check_strokes(style.sizes)
         with err.status("exporting, about half a minute"):
-            export_onnx(style.network, style.vector(style_size or style.sizes[0]), path)
+            export_onnx(style, style_size or style.sizes[0], path)
     except NSTError as error:
         raise fail(error) from None
     except OSError as error:

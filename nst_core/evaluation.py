@@ -139,7 +139,9 @@ def paint_styles(
     """
     for style_id in style_ids:
         style = models.get(style_id)
-        engine = _digest(options, {**style.network.state_dict(), "style": style.vectors})
+        engine = _digest(
+            options, {**style.network.state_dict(), "style": style.vectors}, f"{style.sizes}, {style.grain}"
+        )
         for content_name, content in contents.items():
             picture, seconds = _kept(
                 folder / f"{style_id}--{content_name}.png",

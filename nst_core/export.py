@@ -5,35 +5,38 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from nst_core.grain import grain
 from nst_core.options import SHORTEST_SIDE
-from nst_core.transformer import TransformerNetwork
+from nst_core.transformer import FastStyle, TransformerNetwork
 
 #: Names of the file's one input and one output, both (1, 3, height, width), RGB in [0, 1].
 INPUT, OUTPUT = "image", "painted"
 
 
 class _StyledNetwork(nn.Module):
-    """A network with one style built in."""
+    """A network with one style and its grain built in."""
 
-    def __init__(self, network: TransformerNetwork, style: Tensor) -> None:
+    def __init__(self, network: TransformerNetwork, vector: Tensor, deviation: float) -> None:
         super().__init__()
-        self.network = network
-        self.register_buffer("style", style)
+        self.network, self.deviation = network, deviation
+        self.register_buffer("vector", vector)
 
     def forward(self, image: Tensor) -> Tensor:
-        painted: Tensor = self.network(image, self.style)
+        if self.deviation:
+            image = image + self.deviation * grain(image.shape[2], image.shape[3])
+        painted: Tensor = self.network(image, self.vector)
         return painted.clamp(0, 1)
 
 
-def export_onnx(network: TransformerNetwork, style: Tensor, path: Path) -> None:
+def export_onnx(style: FastStyle, size: int, path: Path) -> None:
     """Writes one style with its network, float32, for images of any size.
 
     Args:
-        network: on the CPU.
-        style: the style vector (2, C), on the CPU.
+        style: on the CPU.
+        size: of its strokes; see :meth:`FastStyle.vector`.
         path: of the ONNX file; takes some seconds.
     """
-    model = _StyledNetwork(network, style).eval().requires_grad_(False)
+    model = _StyledNetwork(style.network, style.vector(size), style.grain).eval().requires_grad_(False)
     sides = {2: torch.export.Dim("height", min=SHORTEST_SIDE), 3: torch.export.Dim("width", min=SHORTEST_SIDE)}
     program = torch.onnx.export(
         model,

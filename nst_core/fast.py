@@ -9,6 +9,7 @@ from torch import Tensor
 from nst_core.color import painted_colors, style_colors
 from nst_core.device import autocast, choose_precision
 from nst_core.errors import InvalidOptions
+from nst_core.grain import grain
 from nst_core.image import to_picture, to_tensor
 from nst_core.options import SHORTEST_SIDE, Color, FastOptions, output_size
 from nst_core.regions import region_maps
@@ -18,8 +19,8 @@ from nst_core.transformer import FastStyle, TransformerNetwork
 #: Pictures of more pixels are painted strip by strip: a whole one takes about 300 bytes per pixel.
 WHOLE_PIXELS = 2048 * 2048
 
-#: A network and the style vector (2, C) it is to paint with.
-Styled = tuple[TransformerNetwork, Tensor]
+#: A network, the style vector (2, C) it is to paint with, and the deviation of the grain that it expects.
+Styled = tuple[TransformerNetwork, Tensor, float]
 
 
 @torch.inference_mode()
@@ -55,7 +56,7 @@ def paint_fast(
     for style in styles:
         options.check_strokes(style.sizes)
     image = to_tensor(content, (width, height))
-    chosen = [(style.network, style.vector(options.style_size or options.size)) for style in styles]
+    chosen = [(style.network, style.vector(options.style_size or options.size), style.grain) for style in styles]
     weights = torch.tensor(options.style_weights or (1.0,) * len(styles))
     if masks:
         shares = region_maps(masks, width, height) * (weights / weights.max()).view(-1, 1, 1, 1)
@@ -64,8 +65,8 @@ def paint_fast(
         chosen, shares = _interpolated(chosen, shares)
     colors = options.color * (len(chosen) if len(options.color) == 1 else 1)
     result = image.clone()
-    for (network, vector), share, color in zip(chosen, shares, colors, strict=True):
-        painted = _painted(image, network, vector, options).clamp_(0, 1)
+    for styled, share, color in zip(chosen, shares, colors, strict=True):
+        painted = _painted(image, styled, options).clamp_(0, 1)
         painted = _colored(painted, image, color)
         result += share * painted.sub_(image)
     return to_picture(torch.lerp(image, result, options.strength))
@@ -73,17 +74,21 @@ def paint_fast(
 
 def _interpolated(styles: list[Styled], shares: Tensor) -> tuple[list[Styled], Tensor]:
     """One style instead of several, where they share a network."""
-    networks = {id(network) for network, _ in styles}
+    networks = {id(network) for network, _, _ in styles}
     if len(networks) > 1 or len(styles) == 1:
         return styles, shares
-    vectors = torch.stack([vector for _, vector in styles])
+    vectors = torch.stack([vector for _, vector, _ in styles])
     vector = (vectors * shares.view(-1, 1, 1).to(vectors.device)).sum(0)
-    return [(styles[0][0], vector)], torch.ones(1, 1, 1, 1)
+    grains = torch.tensor([deviation for _, _, deviation in styles])
+    return [(styles[0][0], vector, float((grains * shares.flatten()).sum()))], torch.ones(1, 1, 1, 1)
 
 
-def _painted(image: Tensor, network: TransformerNetwork, vector: Tensor, options: FastOptions) -> Tensor:
+def _painted(image: Tensor, styled: Styled, options: FastOptions) -> Tensor:
     """What the network paints, (1, 3, H, W) on the CPU."""
+    network, vector, deviation = styled
     device = vector.device
+    if deviation:
+        image = image + deviation * grain(*image.shape[2:])
     with autocast(device, choose_precision(options.precision, device)):
         if image.shape[2] * image.shape[3] > WHOLE_PIXELS:
             return paint_in_strips(network, image, vector)

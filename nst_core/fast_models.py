@@ -99,7 +99,8 @@ class FastModels:
         style = self._styles[key]
         network = style.network or self._trunk
         assert network is not None  # it was loaded with the first style that has none
-        return FastStyle(network, style.vectors, self.gallery[style_id].style_sizes)
+        known = self.gallery[style_id]
+        return FastStyle(network, style.vectors, known.style_sizes, known.grain)
 
     def _load(self, style_id: str) -> TrainedStyle:
         style = read_style(self.gallery, style_id)

@@ -51,6 +51,11 @@ class Style:
         sizes = self.training.get("style_size", DEFAULT_STYLE_SIZE)
         return (sizes,) if isinstance(sizes, int) else tuple(sizes)
 
+    @property
+    def grain(self) -> float:
+        """Deviation of the noise that it expects on a photograph: see :mod:`nst_core.grain`."""
+        return float(self.training.get("grain", 0.0))
+
 
 class Gallery:
     """The styles in a folder; by default those that come with the program.

@@ -331,6 +331,10 @@ class StyleTrainingOptions:
     tv_weight: float = _option(0.3, "Weight of total variation: larger is smoother.", minimum=0, maximum=1e6)
     # The output is linear, as a sigmoid stops learning where it saturates.
     range_weight: float = _option(10.0, "Weight of colours beyond black and white.", minimum=0, maximum=1e6)
+    grain: float = _option(
+        0.08, "Deviation of the noise on the photographs, in training and later: it keeps strokes from repeating where "
+        "nothing is to be seen; 0 leaves it out.", minimum=0, maximum=1,
+    )  # fmt: skip
     learning_rate: float = _option(
         1e-3, "Of the trunk, falling to zero along a cosine.", minimum=1e-6, maximum=1
     )  # fmt: skip

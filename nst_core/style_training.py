@@ -29,6 +29,7 @@ from nst_core.errors import CorruptWeights, TrainingFailed
 from nst_core.fast_models import load_trunk, read_style
 from nst_core.files import load_checkpoint, replaced, save_checkpoint
 from nst_core.gallery import MANIFEST, SAMPLE, TRUNK, Gallery, Style
+from nst_core.grain import grain
 from nst_core.image import to_picture, to_tensor
 from nst_core.losses import content_loss, gram_matrix, range_penalty, style_loss, total_variation
 from nst_core.options import DEFAULT_STYLE_SIZE, StyleTrainingOptions, output_size, style_long_side
@@ -43,6 +44,9 @@ THUMBNAIL = 256
 #: sets are small, and what is painted later is not: enlarged crops teach the network what to do with large plain areas.
 #: Larger strokes are for larger pictures, whose crops may be enlarged as much more.
 SCALES = (0.5, 1.6)
+
+#: The grain of each step is that of another place, up to so many pixels from the field's corner in each direction.
+GRAIN_PLACES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,17 +205,18 @@ class StyleTraining:
 
         return min(candidates, key=loss)
 
-    def losses(self, images: Tensor, style: str, turn: int = 0) -> dict[str, Tensor]:
+    def losses(self, images: Tensor, style: str, turn: int = 0, place: tuple[int, int] = (0, 0)) -> dict[str, Tensor]:
         """Scalars ``total``, ``content``, ``style`` and ``tv`` of painting (N, 3, H, W) photographs.
 
         Args:
             turn: which of the sizes of strokes; the smallest is the first.
+            place: from where in its field the grain comes, in pixels from the top and left.
         """
         options = self.options
         key = style, options.style_size[turn]
         layers = (*options.style_layers, *options.content_layers)
         with autocast(self.device, self.precision):
-            painted = self.network(images, self.styles[style][turn]).float()
+            painted = self.network(self._grainy(images, place), self.styles[style][turn]).float()
             features = self.encoder(painted, layers)
             with torch.no_grad():
                 kept = self.encoder(images, options.content_layers)
@@ -237,6 +242,13 @@ class StyleTraining:
         )
         return {"total": total, **terms}
 
+    def _grainy(self, images: Tensor, place: tuple[int, int] = (0, 0)) -> Tensor:
+        """Photographs (N, 3, H, W) as the network sees them."""
+        if not self.options.grain:
+            return images
+        top, left = place
+        return images + self.options.grain * grain(*images.shape[2:], top=top, left=left, device=images.device)
+
     @property
     def fraction(self) -> float:
         """How much of the training is done, in [0, 1]."""
@@ -259,7 +271,7 @@ class StyleTraining:
             scales = smallest, largest * max(1.0, self.options.style_size[turn] / DEFAULT_STYLE_SIZE)
             images = self.photographs.draw(self.options.batch, self.generator, scales).to(self.device)
             self.optimizer.zero_grad(set_to_none=True)
-            losses = self.losses(images, style, turn)
+            losses = self.losses(images, style, turn, self._place())
             values = {name: value.item() for name, value in losses.items()}
             if not math.isfinite(values["total"]):
                 raise TrainingFailed(f"the loss is {values['total']} at step {self.step}; try a lower learning rate")
@@ -268,6 +280,11 @@ class StyleTraining:
             self.step += 1
             self.seconds += perf_counter() - began
             yield StyleTrainingStep(step=self.step, fraction=self.fraction, style=style, losses=values)
+
+    def _place(self) -> tuple[int, int]:
+        """A random place in the field of the grain."""
+        top, left = torch.randint(GRAIN_PLACES, (2,), generator=self.generator).tolist()
+        return top, left
 
     def _style_of_turn(self) -> tuple[str, int]:
         """Each style comes once in a round for each size, in an order that a resumed training knows again."""
@@ -280,7 +297,7 @@ class StyleTraining:
     def painted(self, picture: Image.Image, style: str) -> Image.Image:
         """A picture painted with the network as it is now, in strokes for its size."""
         vector = vector_of(torch.stack(list(self.styles[style])), self.options.style_size, max(picture.size))
-        painted: Tensor = self.network(to_tensor(picture).to(self.device), vector)
+        painted: Tensor = self.network(self._grainy(to_tensor(picture).to(self.device)), vector)
         return to_picture(painted.clamp(0, 1))
 
     def save_gallery(self, folder: Path, sample: Image.Image) -> None:

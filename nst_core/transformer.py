@@ -159,11 +159,13 @@ class FastStyle:
     Attributes:
         vectors: (S, 2, C).
         sizes: ascending, one for each vector: the long side in pixels of the painting from which it learned.
+        grain: deviation of the noise that it expects on a photograph.
     """
 
     network: TransformerNetwork
     vectors: Tensor
     sizes: tuple[int, ...]
+    grain: float = 0.0
 
     def vector(self, size: int) -> Tensor:
         """The vector (2, C) for strokes of a size: see :func:`vector_of`."""

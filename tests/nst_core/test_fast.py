@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import combinations
 from typing import get_args
 
@@ -206,3 +207,13 @@ def test_strokes_of_a_size_that_was_not_learned_are_refused(network: Transformer
         paint_fast(CONTENT, [style], FastOptions(size=96, style_size=style_size))
     with pytest.raises(InvalidOptions, match="of 512, not"):
         paint_fast(CONTENT, [plain(network)], FastOptions(size=96, style_size=style_size))
+
+
+def test_a_style_sees_the_grain_that_it_was_trained_with(network: TransformerNetwork) -> None:
+    style = plain(network)
+    grey, flat = Image.new("RGB", (96, 64), "grey"), FastOptions(size=96)
+    without, with_grain = (paint_fast(grey, [replace(style, grain=d)], flat) for d in (0.0, 0.1))
+    # Away from the borders there is nothing to see in the one, and something in the other.
+    assert to_tensor(without)[..., 16:-16, 16:-16].std((2, 3)).max() < LEVEL
+    assert to_tensor(with_grain)[..., 16:-16, 16:-16].std((2, 3)).max() > 5 * LEVEL
+    assert paint_fast(grey, [replace(style, grain=0.1)], flat).tobytes() == with_grain.tobytes()
