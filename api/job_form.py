@@ -45,7 +45,6 @@ ALL_OPTIONS = OPTIONS | FAST_OPTIONS
 METHODS_OF: dict[str, tuple[Engine, ...]] = {
     "style": ("gatys",),
     "init_image": ("gatys",),
-    "style_id": ("fast",),
     "preset": ("gatys",),
     **{name: tuple(m for m in METHODS if name in get_type_hints(ENGINE_OPTIONS[m])) for name in ALL_OPTIONS},
 }
@@ -76,7 +75,7 @@ class Submission:
         method: the engine.
         options: the engine's, with their defaults; ``size`` is in force only if ``given`` names it.
         given: names of the options that were sent, or are the preset's.
-        style_ids: styles of the gallery, for the fast engine.
+        style_ids: styles of the gallery, for the fast engine or the start.
         preset: the name of the options' defaults.
         auto_mask: what a mask shall be found for.
         quality: 1 to 100; None for formats that lose nothing.
@@ -142,7 +141,8 @@ class _JobReader(FormReader):
     def __init__(self, form: FormData) -> None:
         super().__init__(form, files=FILES, texts={*ALL_OPTIONS, *_OTHER_FIELDS}, repeatable=_LISTS)
         named = self.texts.get("method", [""])[0]
-        self.method: Engine = "fast" if "style_id" in self.texts else "gatys"
+        drafted = self.texts.get("init") == ["fast"]
+        self.method: Engine = "fast" if "style_id" in self.texts and not drafted else "gatys"
         if named in METHODS:
             self.method = named
         elif "method" in self.texts:
@@ -152,6 +152,8 @@ class _JobReader(FormReader):
                 self.refuse(name, f"goes with method={' or '.join(METHODS_OF[name])} only{self._why_method()}")
         if self.method == "fast":
             self.require("style_id")
+        elif "style_id" in self.texts and not drafted:
+            self.refuse("style_id", "goes with method=fast, or with init=fast")
         self.preset = self.text("preset")
         if self.preset is not None and self.preset not in PRESETS:
             self.refuse("preset", f"must be one of {', '.join(PRESETS)}")
@@ -209,6 +211,8 @@ class _JobReader(FormReader):
                 "style_id" if self.method == "fast" else "style", f"must be {most} at most (NST_MAX_JOB_STYLES)"
             )
         try:
+            if isinstance(options, GatysOptions):
+                options.check_draft(style_ids=len(self.style_ids), styles=styles)
             options.check_images(styles=styles, masks=masks)
         except InvalidOptions as error:
             self.refuse(

@@ -1,5 +1,6 @@
 """``Prefer: wait=N`` (RFC 7240): the end of a job in the answer, instead of asking again and again."""
 
+from asyncio import CancelledError
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ class Wait:
             return job
         try:
             response.headers[APPLIED] = f"wait={self.seconds}"
-            with suppress(JobsError):
+            # A server that stops cancels what still waits; the client shall know its job nevertheless.
+            with suppress(JobsError, CancelledError):
                 job = await run_sync(self.store.wait, job.id, float(self.seconds), limiter=CapacityLimiter(1))
             return job
         finally:

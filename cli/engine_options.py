@@ -24,13 +24,15 @@ class Pictures:
 
     Attributes:
         content: none where the options need none.
-        styles, style_ids: of these, one is empty at least.
+        styles, style_ids: of these, one is empty at least, unless the trained styles make the start (``init=fast``).
+        method: the engine.
         auto_mask: what a mask shall be found for, instead of ``masks``.
     """
 
     content: Path | None
     styles: list[Path]
     style_ids: list[str]
+    method: Literal["gatys", "fast"] = "gatys"
     masks: list[Path] = field(default_factory=list)
     auto_mask: AutoMask | None = None
     initial: Path | None = None
@@ -92,9 +94,12 @@ def check_styles(
     if pictures.content and not (pictures.styles or pictures.style_ids or options.needs_content(masks=masks)):
         pictures = replace(pictures, content=None, styles=[pictures.content])
     missing = options.uses_style and not pictures.styles and not pictures.style_ids
-    if missing or (pictures.styles and pictures.style_ids):
+    drafted = options.init == "fast"
+    if missing or (pictures.styles and pictures.style_ids and not drafted):
         raise typer.BadParameter("give one kind: STYLE images, or ids of trained styles", param_hint="--style-id")
-    chosen: Engine = FastOptions if pictures.style_ids else GatysOptions
+    if pictures.style_ids and not drafted:
+        pictures = replace(pictures, method="fast")
+    chosen: Engine = FastOptions if pictures.method == "fast" else GatysOptions
     (other,) = _ASKED_BY.keys() - {chosen}
     foreign = engine.keys() - get_type_hints(chosen).keys()
     if pictures.initial and chosen is FastOptions:

@@ -41,17 +41,17 @@ class Likeness:
     def completed(self, pictures: Pictures) -> Pictures:
         """With the trained styles and the automatic mask, where the command line names none of their kind."""
         params = self.record.params
-        if self.record.method == "fast" and not (pictures.styles or pictures.style_ids):
-            pictures = replace(pictures, style_ids=str(params.get("style_id", "")).split(","))
+        recorded = str(params.get("style_id") or "")
+        if recorded and not pictures.style_ids and not (self.record.method == "fast" and pictures.styles):
+            pictures = replace(pictures, style_ids=recorded.split(","))
         if not (pictures.masks or pictures.auto_mask):
             pictures = replace(pictures, auto_mask=params.get("auto_mask"))
         return pictures
 
     def check(self, pictures: Pictures) -> None:
         """End when these pictures are for the other engine; warn about each that is not the one of the record."""
-        method = "fast" if pictures.style_ids else "gatys"
-        if method != self.record.method:
-            raise fail(f"{self.path.name} was painted by the engine {self.record.method}, not {method}")
+        if pictures.method != self.record.method:
+            raise fail(f"{self.path.name} was painted by the engine {self.record.method}, not {pictures.method}")
         if self.record.version not in ("", version()):
             warn(f"{self.path.name} was painted by version {self.record.version}; this is {version()}")
         recorded, given = vars(self.record), digests(pictures)
@@ -87,7 +87,7 @@ def record_of(painted: Painted, pictures: Pictures, device: Any, **params: Any) 
     """
     style_ids = {"style_id": ",".join(pictures.style_ids)} if pictures.style_ids else {}
     return Record(
-        method="fast" if pictures.style_ids else "gatys",
+        method=pictures.method,
         params=painted.options | style_ids | {"auto_mask": pictures.auto_mask} | params,
         **digests(pictures),
         weights_sha256=painted.weights_sha256,

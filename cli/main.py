@@ -186,10 +186,10 @@ def stylize(
     try:
         where = choose_device(device)
         began = monotonic()
-        if pictures.style_ids:
+        if pictures.method == "fast":
             painted = paint_in_styles(photograph, pictures, engine, where, styles_dir)
         else:
-            painted = paint_like(photograph, pictures, engine, where, weights_dir, SnapshotFolder(output))
+            painted = paint_like(photograph, pictures, engine, where, weights_dir, styles_dir, SnapshotFolder(output))
     except UnknownStyle as error:
         raise fail(f"{error}; see: nst styles list") from None
     except NSTError as error:

@@ -1,10 +1,10 @@
 """Painting on this machine, without the service."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cli.console import progress_bar, read_picture
+from cli.console import out, progress_bar, read_picture
 from cli.engine_options import Pictures
 from cli.snapshots import SnapshotFolder
 
@@ -35,6 +35,7 @@ def paint_like(
     engine: dict[str, Any],
     device: Any,
     weights_dir: Path | None,
+    styles_dir: Path | None,
     snapshots: SnapshotFolder,
 ) -> Painted:
     """A picture in the style of others, by optimisation.
@@ -46,7 +47,10 @@ def paint_like(
     Raises:
         NSTError: it cannot be painted.
     """
+    from nst_core.draft import draft
     from nst_core.evolution import SNAPSHOT_QUALITY
+    from nst_core.fast_models import FastModels
+    from nst_core.gallery import Gallery
     from nst_core.gatys import Subject, paint
     from nst_core.options import GatysOptions
     from nst_core.picture import encode
@@ -62,6 +66,14 @@ def paint_like(
         initial=read_picture(pictures.initial) if pictures.initial else None,
     )
     encoder = EncoderCache(device, weights_dir).get(options.encoder, normalized=options.normalize_weights)
+    weights: list[str] = []
+    options.check_draft(style_ids=len(pictures.style_ids), styles=len(pictures.styles))
+    if options.init == "fast":
+        models = FastModels(Gallery(styles_dir), device)
+        made = draft(subject, options, encoder, models, pictures.style_ids)
+        subject = replace(subject, initial=made.picture)
+        weights = [models.gallery[style_id].weights_sha256 for style_id in made.style_ids]
+        out.print(f"the start is painted in {', '.join(made.style_ids) or 'nothing: no trained style comes closer'}")
     clock = ScaleClock()
     with progress_bar("painting") as bar:
         for last in clock.watch(paint(subject, options, encoder)):
@@ -78,6 +90,7 @@ def paint_like(
         losses=last.losses,
         similarity=picture_similarity(picture, content) if content else None,
         stages=clock.scales,
+        weights_sha256=weights,
     )
 
 

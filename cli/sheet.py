@@ -88,6 +88,8 @@ def sheet(
     down, across = read_axis(rows, "--rows"), read_axis(columns, "--columns")
     if down.name == across.name:
         raise typer.BadParameter(f"{down.name} is that of the rows", param_hint="--columns")
+    if "snapshot_every" in (engine.keys() | {down.name, across.name}):
+        raise typer.BadParameter("goes with a single picture: nst stylize", param_hint="--snapshot-every")
     output_format = format_of(output)
     from nst_core.allocator import keep_freed_memory
     from nst_core.contact_sheet import contact_sheet

@@ -1,5 +1,6 @@
 """Fast styles as ONNX files, for programs without PyTorch: phones, browsers, other languages."""
 
+import logging
 from pathlib import Path
 
 import torch
@@ -36,6 +37,8 @@ def export_onnx(style: FastStyle, size: int, path: Path) -> None:
         size: of its strokes; see :meth:`FastStyle.vector`.
         path: of the ONNX file; takes some seconds.
     """
+    # It tells what it does not simplify, which is nothing that users could change.
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)
     model = _StyledNetwork(style.network, style.vector(size), style.grain).eval().requires_grad_(False)
     sides = {2: torch.export.Dim("height", min=SHORTEST_SIDE), 3: torch.export.Dim("width", min=SHORTEST_SIDE)}
     program = torch.onnx.export(

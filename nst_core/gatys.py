@@ -39,7 +39,7 @@ class Subject:
         content: RGB; gives the aspect ratio.  None if the options need none: the first style gives it.
         styles: RGB; none when ``style_weight`` is 0, several to blend, or one for each mask.
         masks: white where their style is painted; elsewhere the content stays.  None paints everything.
-        initial: RGB; where to start, for ``init="image"``.
+        initial: RGB; where to start, for ``init="image"`` or, of :mod:`nst_core.draft`, ``init="fast"``.
     """
 
     content: Image.Image | None
@@ -161,7 +161,7 @@ def paint(subject: Subject, options: GatysOptions, encoder: Encoder) -> Iterator
     """
     given = subject.content is not None
     options.check_images(content=given, styles=len(subject.styles), masks=len(subject.masks))
-    if (options.init == "image") != (subject.initial is not None):
+    if options.starts_from_picture != (subject.initial is not None):
         raise InvalidOptions("an initial image belongs to init=image and the other way round", field="init")
     scales = plan(*subject.frame.size, options)
     finest = scales[-1]
@@ -254,7 +254,8 @@ class Canvas:
             return noise(self.scale.width, self.scale.height, self.options.seed).to(self.device)
         if self.subject.initial is None:
             return self.targets.content
-        return to_tensor(self.subject.initial, (self.scale.width, self.scale.height)).to(self.device)
+        initial = to_tensor(self.subject.initial, (self.scale.width, self.scale.height)).to(self.device)
+        return self._in_regions(lambda color: content_colors(initial, color))
 
     def look(self, image: Tensor) -> Tensor:
         """What has been painted, in the colours that it shall have, on the content where nothing is: in [0, 1]."""

@@ -78,16 +78,18 @@ def tile_for(width: int, height: int, options: GatysOptions, free: int) -> int |
     Raises:
         TooLittleMemory: it fits by no means.
     """
-    if options.tile:
-        return options.tile if options.tile < max(width, height) else None
     allowed = SHARE * free
     whole = needed_bytes(width, height, options)
-    if whole <= allowed:
+    asked = options.tile if options.tile and options.tile < max(width, height) else None
+    if whole <= allowed and not asked:
         return None
     tiles = [tile for tile in TILES if tile < max(width, height)] if is_additive(options.style_loss) else []
+    if asked:
+        tiles = [asked]
     for tile in tiles:
         if needed_bytes(width, height, options, tile) <= allowed:
-            logger.info("%d x %d pixels would take %d MB, painted in tiles of %d", width, height, whole >> 20, tile)
+            if not asked:
+                logger.info("%d x %d pixels would take %d MB, painted in tiles of %d", width, height, whole >> 20, tile)
             return tile
     least = needed_bytes(width, height, options, tiles[-1]) if tiles else whole
     advice = "a smaller size" + (", or optimizer=adam" if options.optimizer == "lbfgs" else "")

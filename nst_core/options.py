@@ -138,9 +138,10 @@ class GatysOptions:
     normalize_weights: bool = _option(
         False, "Scale the encoder's weights so that the mean activation of each channel is 1, as Gatys et al. did."
     )
-    init: Literal["content", "noise", "image"] = _option(
-        "content", "Where the optimisation starts; image needs an initial image."
-    )
+    init: Literal["content", "noise", "image", "fast"] = _option(
+        "content", "Where the optimisation starts; image needs an initial image. With fast it is the picture of a "
+        "trained style, and goes on at the full size alone unless scales says otherwise.",
+    )  # fmt: skip
     optimizer: Literal["lbfgs", "adam"] = _option("lbfgs", "L-BFGS gives the better picture, Adam takes less memory.")
     learning_rate: float | None = _option(
         None, "Step size. Default: 1 for L-BFGS, 0.02 for Adam.", minimum=1e-5, maximum=10
@@ -203,6 +204,23 @@ class GatysOptions:
             raise InvalidOptions("a content image is needed", field="content")
         _check_styles(self, styles, masks)
 
+    def check_draft(self, *, style_ids: int, styles: int) -> None:
+        """See that so many trained styles can make the start for so many style images.
+
+        Raises:
+            InvalidOptions: they cannot.
+        """
+        if style_ids and self.init != "fast":
+            raise InvalidOptions("a trained style besides style images is for init=fast", field="style_id")
+        if style_ids not in (0, 1, styles):
+            pair = f"{_count(style_ids, 'trained style')}, {_count(styles, 'style')}"
+            raise InvalidOptions(f"name one for all, or one for each style: {pair}", field="style_id")
+
+    @property
+    def starts_from_picture(self) -> bool:
+        """Whether the start is a picture other than the content."""
+        return self.init in ("image", "fast")
+
     @property
     def snapshots(self) -> int:
         """How many pictures on the way are kept."""
@@ -221,7 +239,7 @@ class GatysOptions:
 
     def needs_content(self, *, masks: int) -> bool:
         """Whether anything is taken from the content: its forms, the start, colours, or what no mask covers."""
-        return self.uses_content or self.init == "content" or masks > 0 or set(self.color) != {"style"}
+        return self.uses_content or self.init in ("content", "fast") or masks > 0 or set(self.color) != {"style"}
 
     @property
     def uses_content(self) -> bool:

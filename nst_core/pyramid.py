@@ -29,7 +29,8 @@ def plan(content_width: int, content_height: int, options: GatysOptions) -> list
     There are never more scales than iterations, and only the last one may have a side below SHORTEST_SIDE.
     """
     count = options.scales or 1
-    if options.scales is None:
+    # A draft has its large strokes already, and a coarse scale would lose its small ones.
+    if options.scales is None and options.init != "fast":
         while options.size / 2**count >= COARSEST:
             count += 1
     count = min(count, options.iterations)

@@ -3,11 +3,12 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL import Image
 from typing_extensions import override
 
+from nst_core.draft import draft
 from nst_core.fast import paint_fast
 from nst_core.fast_models import FastModels
 from nst_core.gatys import Subject, paint
@@ -95,10 +96,22 @@ class Painter(ABC):
 
 
 class GatysPainter(Painter):
-    """The iterative engine: the image itself is optimised (Gatys et al. 2016)."""
+    """The iterative engine: the image itself is optimised (Gatys et al. 2016).
 
-    def __init__(self, subject: Subject, options: GatysOptions, encoders: EncoderCache) -> None:
+    Args:
+        models, style_ids: for ``init="fast"``, where trained styles make the start.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        options: GatysOptions,
+        encoders: EncoderCache,
+        models: FastModels | None = None,
+        style_ids: Sequence[str] = (),
+    ) -> None:
         self.subject, self.options, self.encoders = subject, options, encoders
+        self.models, self.style_ids = models, style_ids
         self.total_steps, self.encoder = options.iterations, options.encoder
         self._clock = ScaleClock()
 
@@ -112,8 +125,18 @@ class GatysPainter(Painter):
     def load(self) -> None:
         self._network = self.encoders.get(self.options.encoder, normalized=self.options.normalize_weights)
 
+    def _draft(self) -> None:
+        """Paints what the optimisation starts from."""
+        assert self.models is not None
+        made = draft(self.subject, self.options, self._network, self.models, self.style_ids)
+        self.subject = replace(self.subject, initial=made.picture)
+        self.weights_sha256 = [self.models.gallery[style_id].weights_sha256 for style_id in made.style_ids]
+        logger.info("the start is painted in: %s", ", ".join(made.style_ids) or "nothing, it is the content")
+
     @override
     def paint(self) -> Iterator[Stage]:
+        if self.options.init == "fast":
+            self._draft()
         for iterate in self._clock.watch(paint(self.subject, self.options, self._network)):
             yield Stage(
                 fraction=iterate.fraction,

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from hashlib import sha256
@@ -255,7 +255,7 @@ class Runner:
         painter: Painter
         if isinstance(options, FastOptions):
             assert content is not None  # the API sees to it
-            painter = FastPainter(content, params["style_id"].split(","), masks, options, self.models)
+            painter = FastPainter(content, _style_ids(params), masks, options, self.models)
         else:
             subject = Subject(
                 content=content,
@@ -263,7 +263,8 @@ class Runner:
                 masks=masks,
                 initial=self._image(job, "init") if options.init == "image" else None,
             )
-            painter = GatysPainter(subject, options, self.encoders)
+            models = self.models if options.init == "fast" else None
+            painter = GatysPainter(subject, options, self.encoders, models, _style_ids(params))
         painter.alpha = alpha
         return painter
 
@@ -381,3 +382,9 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _failure(code: str, message: str) -> dict[str, Any]:
     return {"status": Status.FAILED, "error": JobError(code=code, message=message)}
+
+
+def _style_ids(params: Mapping[str, Any]) -> list[str]:
+    """The trained styles of a job."""
+    joined = params.get("style_id")
+    return joined.split(",") if joined else []

@@ -85,7 +85,7 @@ def _make_job(submission: Submission, images: Images, settings: ApiSettings) -> 
     params: dict[str, Any] = asdict(options)
     if submission.style_ids:
         params["style_id"] = ",".join(submission.style_ids)
-    else:
+    if submission.method == "gatys":
         params["preset"] = submission.preset
     params |= {
         "auto_mask": submission.auto_mask,

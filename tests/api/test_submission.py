@@ -173,6 +173,23 @@ def test_the_size_of_a_fast_job_has_the_same_default_and_limits(make_client, pic
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/content")
 
 
+def test_a_trained_style_may_make_the_start(client, store: Store, png: bytes) -> None:
+    sent = {"content": png, "style": png}
+    job = client.post("/jobs", files=sent, data={"init": "fast", "style_id": "waves"}).json()
+    assert job["method"] == "gatys"
+    assert (job["input"]["params"]["init"], job["input"]["params"]["style_id"]) == ("fast", "waves")
+    assert store.get(job["id"]).options.init == "fast"
+    assert client.post("/jobs", files=sent, data={"init": "fast"}).status_code == 202
+    for data, detail in (
+        ({"method": "gatys", "style_id": "waves"}, "goes with method=fast, or with init=fast"),
+        ({"init": "fast", "style_id": "waves,waves"}, "2 trained styles, 1 style"),
+        ({"init": "fast", "style_id": "nothing"}, "there is no style 'nothing'"),
+    ):
+        (error,) = client.post("/jobs", files=sent, data=data).json()["errors"]
+        assert error["pointer"] == "#/style_id"
+        assert detail in error["detail"]
+
+
 def test_strokes_that_a_style_has_not_learned_are_refused(client, png: bytes) -> None:
     assert client.get("/styles/waves").json()["style_sizes"] == [512]
     for style_size, status in ((512, 202), (1024, 422)):
@@ -207,8 +224,8 @@ FAST, GATYS = {"style_id": "waves"}, {"style": b"file"}
         ({**FAST, "method": "slow"}, {"method": "must be one of gatys, fast"}),
         ({**FAST, **GATYS}, {"style": "goes with method=gatys only; a style_id makes it method=fast"}),
         ({**FAST, **GATYS, "method": "fast"}, {"style": "goes with method=gatys only"}),
-        ({**FAST, **GATYS, "method": "gatys"}, {"style_id": "goes with method=fast only"}),
-        ({**FAST, "method": "gatys"}, {"style_id": "goes with method=fast only", "style": "is required"}),
+        ({**FAST, **GATYS, "method": "gatys"}, {"style_id": "goes with method=fast, or with init=fast"}),
+        ({**FAST, "method": "gatys"}, {"style_id": "goes with method=fast, or with init=fast", "style": "is required"}),
         ({"method": "fast"}, {"style_id": "is required"}),
         ({**GATYS, "method": "fast"}, {"style_id": "is required", "style": "goes with method=gatys only"}),
         ({**GATYS, "strength": "1"}, {"strength": "goes with method=fast only; no style_id makes it method=gatys"}),

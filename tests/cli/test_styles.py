@@ -65,6 +65,24 @@ def test_an_unknown_style_is_told(nst: Run, content: Path, tmp_path: Path) -> No
     assert result.output == "nst: there is no style 'nothing' in the gallery; see: nst styles list\n"
 
 
+def test_a_trained_style_makes_the_start_of_an_optimisation(
+    nst: Run, content: Path, style: Path, tmp_path: Path
+) -> None:
+    output, again = tmp_path / "out.png", tmp_path / "again.png"
+    options = ("--init", "fast", "--size", 64, "--iterations", 2, "--device", "cpu")
+    result = nst("stylize", content, style, *options, "--style-id", "waves", "--out", output)
+    assert result.exit_code == 0, result.output
+    assert "the start is painted in waves" in result.output
+    assert "64 x 43, compact, cpu" in result.output
+    result = nst("stylize", content, style, "--like", output, "--device", "cpu", "--out", again)
+    assert result.exit_code == 0, result.output
+    with Image.open(output) as first, Image.open(again) as second:
+        assert second.tobytes() == first.tobytes()
+    result = nst("stylize", content, style, *options, "--style-id", "waves", "--style-id", "waves", "--out", output)
+    assert result.exit_code == 1
+    assert "name one for all, or one for each style: 2 trained styles, 1 style" in result.output
+
+
 @pytest.mark.parametrize("command", ["stylize", "submit"])
 @pytest.mark.parametrize("both", [True, False])
 def test_there_must_be_one_style(nst: Run, content: Path, style: Path, command: str, both: bool) -> None:

@@ -35,7 +35,7 @@ OPTIONS = st.fixed_dictionaries(
         "style_loss": st.sampled_from(get_args(StyleLossName)),
         "tv_weight": st.sampled_from([0.0, 1.0]),
         "pooling": st.sampled_from(["average", "max"]),
-        "init": st.sampled_from(["content", "noise", "image"]),
+        "init": st.sampled_from(["content", "noise", "image", "fast"]),
         "optimizer": st.sampled_from(["lbfgs", "adam"]),
         "averaging": st.sampled_from([0.0, 0.9]),
         "tile": st.sampled_from([None, 128]),
@@ -81,7 +81,7 @@ def test_options_paint_or_are_refused(
         content=picture(90, 70) if has_content else None,
         styles=[picture(60, 60)] * styles,
         masks=[mask(k) for k in range(masks)],
-        initial=picture(40, 40) if options.init == "image" else None,
+        initial=picture(40, 40) if options.starts_from_picture else None,
     )
     iterates = list(paint(subject, options, compact))
     assert len(iterates) == 2

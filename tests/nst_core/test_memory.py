@@ -67,3 +67,8 @@ def test_tiles_can_be_halved_until_they_are_small() -> None:
     assert smaller_tile(1040, 4096, 3072, options()) == 512  # a multiple of 16
     assert smaller_tile(256, 4096, 3072, options()) is None
     assert smaller_tile(None, 4096, 3072, options(style_loss="sliced-wasserstein")) is None
+
+
+def test_a_tile_that_was_asked_for_must_fit_too() -> None:
+    with pytest.raises(TooLittleMemory, match="also in tiles"):
+        tile_for(4096, 3072, options(tile=1024), 10**9)
