@@ -140,7 +140,7 @@ def minimize(
             lbfgs.step(gradient)
         else:
             # The factor lifts the gradient, spread over all pixels, above Adam's epsilon.
-            image.grad = gradient * image.numel()
+            image.grad = gradient.mul_(image.numel())
             adam.step()
             memory.keep(adam, image)
         yield losses
@@ -258,8 +258,9 @@ class Canvas:
         return self._in_regions(lambda color: content_colors(initial, color))
 
     def look(self, image: Tensor) -> Tensor:
-        """What has been painted, in the colours that it shall have, on the content where nothing is: in [0, 1]."""
-        return self._in_regions(lambda color: painted_colors(image, self.content, color)).clamp(0, 1)
+        """What has been painted, in [0, 1], in the colours that it shall have, on the content where nothing is."""
+        seen = self._in_regions(lambda color: painted_colors(image, self.content, color))
+        return seen if seen is image else seen.clamp(0, 1)
 
 
 def _optimize(

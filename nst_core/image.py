@@ -12,7 +12,7 @@ def to_tensor(picture: Image.Image, size: tuple[int, int] | None = None) -> Tens
     if size and picture.size != size:
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     array = np.array(picture.convert("RGB"))
-    return torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(array).permute(2, 0, 1)[None].float().div_(255)
 
 
 def to_picture(image: Tensor) -> Image.Image:

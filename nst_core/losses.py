@@ -79,6 +79,43 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
     return (error / target.pow(2).mean((1, 2, 3)).clamp_min(EPSILON)).mean()
 
 
+class _TotalVariation(torch.autograd.Function):
+    """By hand: autograd would keep several copies of an image, which may be most of the memory."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor) -> Tensor:
+        ctx.save_for_backward(image)
+        return _mean_square(image.diff(dim=2)) + _mean_square(image.diff(dim=3))
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        (image,) = ctx.saved_tensors
+        gradient = torch.zeros_like(image)
+        add_total_variation_gradient(gradient, image, slope)
+        return gradient
+
+
+class _RangePenalty(torch.autograd.Function):
+    """By hand, as the total variation."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor) -> Tensor:
+        ctx.save_for_backward(image)
+        return _mean_square(image - image.clamp(0, 1))
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        (image,) = ctx.saved_tensors
+        gradient = torch.zeros_like(image)
+        add_range_penalty_gradient(gradient, image, slope)
+        return gradient
+
+
+def _mean_square(values: Tensor) -> Tensor:
+    """0 for no values."""
+    return values.square_().mean() if values.numel() else values.new_zeros(())
+
+
 def total_variation(image: Tensor) -> Tensor:
     """Mean squared difference of neighbouring pixels, in both directions (L2 total variation).
 
@@ -88,12 +125,27 @@ def total_variation(image: Tensor) -> Tensor:
     Returns:
         A scalar in [0, 2]; 0 for a constant image.
     """
-    vertical = image.diff(dim=2).pow(2)
-    horizontal = image.diff(dim=3).pow(2)
-    zero = image.new_zeros(())
-    return (vertical.mean() if vertical.numel() else zero) + (horizontal.mean() if horizontal.numel() else zero)
+    variation: Tensor = _TotalVariation.apply(image)
+    return variation
+
+
+def add_total_variation_gradient(gradient: Tensor, image: Tensor, slope: Tensor | float) -> None:
+    """Adds the gradient of :func:`total_variation`, times ``slope``, to ``gradient`` (N, C, H, W) in place."""
+    for dim in (2, 3):
+        difference = image.diff(dim=dim)
+        if difference.numel():
+            difference.mul_(2 * slope / difference.numel())
+            length = difference.shape[dim]
+            gradient.narrow(dim, 1, length).add_(difference)
+            gradient.narrow(dim, 0, length).sub_(difference)
 
 
 def range_penalty(image: Tensor) -> Tensor:
     """Mean squared distance of pixels to [0, 1]: keeps an unbounded optimiser near what a file can hold."""
-    return (image - image.clamp(0, 1)).pow(2).mean()
+    penalty: Tensor = _RangePenalty.apply(image)
+    return penalty
+
+
+def add_range_penalty_gradient(gradient: Tensor, image: Tensor, slope: Tensor | float) -> None:
+    """Adds the gradient of :func:`range_penalty`, times ``slope``, to ``gradient`` (N, C, H, W) in place."""
+    gradient.add_((image - image.clamp(0, 1)).mul_(2 * slope / image.numel()))

@@ -9,7 +9,14 @@ from torch import Tensor
 
 from nst_core.device import autocast
 from nst_core.encoders import Encoder
-from nst_core.losses import EPSILON, content_loss, range_penalty, total_variation
+from nst_core.losses import (
+    EPSILON,
+    add_range_penalty_gradient,
+    add_total_variation_gradient,
+    content_loss,
+    range_penalty,
+    total_variation,
+)
 from nst_core.options import GatysOptions
 from nst_core.regions import cover, guidance
 from nst_core.style_losses import Statistics, make_style_loss
@@ -169,6 +176,7 @@ class TiledObjective(Objective):
         self, encoder: Encoder, targets: Targets, options: GatysOptions, dtype: torch.dtype, tile: int
     ) -> None:
         self.tile = tile
+        self._energies: dict[str, Tensor] = {}
         self._generator = torch.Generator().manual_seed(options.seed)
         super().__init__(encoder, targets, options, dtype)
 
@@ -216,9 +224,7 @@ class TiledObjective(Objective):
         places = self.tile // TILE_STEP
         shift = tuple(TILE_STEP * int(torch.randint(places, (), generator=self._generator)) for _ in range(2))
         tiles = list(self._tiles(height, width, (shift[0], shift[1])))
-        leaf = image.detach().requires_grad_(True)
-        seen = self.composed(leaf)
-        pixels = seen.detach()
+        pixels = self.composed(image.detach())
         found: list[Statistics] = [{} for _ in self.regions]
         with torch.no_grad():
             for tile in tiles if self.regions else ():
@@ -247,18 +253,28 @@ class TiledObjective(Objective):
             if surrogate.requires_grad:
                 tile.of(gradient)[:] = torch.autograd.grad(surrogate, window)[0]
             content = content + tile_content.detach()
-        losses = self._total(seen, content, style.detach())
-        # What depends on pixels alone, and the way from what is seen to the image, by autograd.
-        (whole,) = torch.autograd.grad(losses["total"] + (seen * gradient).sum(), leaf)
-        return {name: value.detach() for name, value in (losses | by_layer).items()}, whole
+        # What depends on pixels alone, and the way from what is seen to the image, without further copies of it.
+        add_total_variation_gradient(gradient, pixels, self.options.tv_weight)
+        add_range_penalty_gradient(gradient, pixels, RANGE_WEIGHT)
+        if self.cover is not None:
+            gradient *= self.cover
+        with torch.no_grad():
+            losses = self._total(pixels, content, style)
+        return {name: value.detach() for name, value in (losses | by_layer).items()}, gradient
+
+    def _energy(self, layer: str, kept: Tensor) -> Tensor:
+        """The sum of squares of a layer's features of the content."""
+        if layer not in self._energies:
+            energy = torch.linalg.vector_norm(kept, dtype=torch.float32).square()
+            self._energies[layer] = energy.clamp_min(EPSILON * kept.numel())
+        return self._energies[layer]
 
     def _content_part(self, features: dict[str, Tensor], tile: _Tile) -> Tensor:
         """The tile's part of the content loss."""
         content = self.content.new_zeros(())
         for layer, kept in self.kept.items():
             error = (features[layer].float() - tile.of(kept, _step(layer)).float()).square().sum()
-            energy = kept.float().square().sum().clamp_min(EPSILON * kept.numel())
-            content = content + self.content_weights[layer] * error / energy
+            content = content + self.content_weights[layer] * error / self._energy(layer, kept)
         return content
 
 

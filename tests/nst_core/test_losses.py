@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -86,3 +88,10 @@ def test_total_variation_of_one_row() -> None:
 def test_range_penalty_counts_what_a_file_cannot_hold() -> None:
     assert range_penalty(torch.rand(1, 3, 4, 4)) == 0
     torch.testing.assert_close(range_penalty(torch.full((1, 1, 1, 2), 1.5)), torch.tensor(0.25))
+
+
+@pytest.mark.parametrize("loss", [total_variation, range_penalty])
+@pytest.mark.parametrize("shape", [(1, 3, 4, 5), (2, 1, 1, 6), (1, 2, 1, 1)])
+def test_gradients_that_are_computed_by_hand_are_those_of_the_losses(loss: Any, shape: tuple[int, ...]) -> None:
+    image = (3 * torch.rand(shape, dtype=torch.double, generator=torch.Generator().manual_seed(0)) - 1).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: 2 * loss(x), (image,))
