@@ -46,6 +46,7 @@ def claimed_png(width: int, height: int) -> bytes:
         ("P", "GIF"),
         ("RGB", "BMP"),
         ("RGBA", "WEBP"),
+        *((mode, kind) for mode in ("RGB", "RGBA") for kind in ("HEIF", "AVIF")),
     ],
 )
 def test_still_images_of_every_kind_are_taken(client, picture: MakePicture, png: bytes, mode: str, kind: str) -> None:
@@ -69,14 +70,14 @@ def test_every_image_is_looked_at(client, png: bytes, name: str) -> None:
     assert response.json()["errors"][0]["pointer"] == f"#/{name}"
 
 
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 def test_animated_images_are_refused(client, png: bytes, kind: str) -> None:
     response = post(client, animated(kind), png)
     assert (response.status_code, response.json()["code"]) == (400, "invalid_image")
     assert "animated" in response.json()["detail"]
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "HEIF", "AVIF"])
 @pytest.mark.parametrize("kept", [0.1, 0.6, 0.9])
 def test_truncated_images_are_refused(client, png: bytes, kind: str, kept: float) -> None:
     file = io.BytesIO()
@@ -94,6 +95,7 @@ def test_truncated_images_are_refused(client, png: bytes, kind: str, kept: float
         b"%PDF-1.7\n",
         b"\x00" * 100,
         b"PK\x03\x04" + b"\x00" * 100,
+        b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 100,
     ],
 )
 def test_other_files_are_refused_whatever_their_name(client, png: bytes, data: bytes) -> None:
