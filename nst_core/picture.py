@@ -37,11 +37,11 @@ READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", *_containers())
 #: How files of these formats begin; tells a damaged file from one of another format.
 _SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"GIF8")
 
-#: What stands in AVIF and HEIF files after four bytes of length.  The brand of a video may be any other.
-_BRANDS = tuple(
-    b"ftyp" + brand
-    for brand in (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
-)
+#: The brands of those that begin with a box "ftyp", as videos do.
+_BRANDS = {
+    "AVIF": (b"avif", b"avis"),
+    "HEIF": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
+}
 
 #: How to turn an image that has this EXIF orientation.
 _TURNS = {
@@ -145,7 +145,7 @@ def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
         except Exception:  # a decoder meets a hostile header with any exception
             if not data:
                 raise InvalidImage("the file is empty") from None
-            if data.startswith(_SIGNATURES) or data.startswith(_BRANDS, 4):
+            if _is_readable(data):
                 raise InvalidImage("the image is damaged or truncated") from None
             raise UnsupportedFormat(f"not a readable image; these formats are: {', '.join(READABLE)}") from None
         try:
@@ -155,6 +155,12 @@ def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
             raise
         except Exception:  # a decoder meets a damaged file with any exception
             raise InvalidImage("the image is damaged or truncated") from None
+
+
+def _is_readable(data: bytes) -> bool:
+    """Whether a file begins as one of a format that is read."""
+    brands = tuple(brand for name in READABLE for brand in _BRANDS.get(name, ()))
+    return data.startswith(_SIGNATURES) or (data[4:8] == b"ftyp" and data.startswith(brands, 8))
 
 
 def _check_size(image: Image.Image, limits: PictureLimits) -> None:

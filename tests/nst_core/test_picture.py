@@ -120,6 +120,12 @@ sys.modules["pillow_heif"] = None
 from nst_core.picture import READABLE, UnsupportedFormat, decode
 assert "HEIF" not in READABLE and "PNG" in READABLE, READABLE
 assert not {"torch", "tifffile", "imagecodecs"} & sys.modules.keys()
+try:
+    decode(b"\\0\\0\\0\\x18ftypheic" + bytes(100))
+except UnsupportedFormat as error:
+    assert "HEIF" not in str(error)
+else:
+    raise AssertionError
 """
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
 
