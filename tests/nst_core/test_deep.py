@@ -242,9 +242,10 @@ def test_a_deep_picture_survives_the_way_there_and_back() -> None:
 
 
 def test_resizing_is_that_of_8_bits_without_its_rounding() -> None:
-    picture = Image.effect_noise((60, 40), 60).convert("RGB")
+    # Not so light or dark that something would be cut off between the two passes of 8 bits, each of which rounds.
+    picture = Image.fromarray((80 + NOISE[..., :3] % 96).astype(np.uint8))
     deep = DeepPicture(np.asarray(picture, np.uint16) * 257)
-    assert (to_tensor(deep, (31, 23)) - to_tensor(picture, (31, 23))).abs().max() <= 1.01 / 255
+    assert (to_tensor(deep, (31, 23)) - to_tensor(picture, (31, 23))).abs().max() <= 2 / 255
     larger = to_tensor(DeepPicture(GRADIENT), (150, 150))
     assert len(larger[0, 0].mul(65535).round().unique()) > 5000
     assert 0 <= larger.min() <= larger.max() <= 1
