@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from starlette.datastructures import FormData, UploadFile
@@ -12,6 +12,7 @@ from api.forms import FormReader
 from api.settings import ApiSettings
 from jobs.contract import ENGINE_OPTIONS, Engine
 from nst_core.errors import InvalidOptions, UnknownStyle
+from nst_core.file_options import BitDepth, FileOptions
 from nst_core.gallery import Gallery
 from nst_core.options import (
     DEFAULT_QUALITY,
@@ -51,12 +52,17 @@ METHODS_OF: dict[str, tuple[Engine, ...]] = {
 
 DEFAULT_FORMAT: OutputFormat = "png"
 
+#: The fields that say how the result is written.
+FILE_OPTIONS = tuple(field.name for field in fields(FileOptions))
+
+BIT_DEPTHS: tuple[BitDepth, ...] = get_args(BitDepth)
+
 #: Of the file fields, those that may be sent more than once.
 MANY_FILES = ("style", "mask")
 
 AUTO_MASKS: tuple[AutoMask, ...] = get_args(AutoMask)
 
-_OTHER_FIELDS = ("method", "style_id", "preset", "auto_mask", "output_format", "quality", "metadata")
+_OTHER_FIELDS = ("method", "style_id", "preset", "auto_mask", *FILE_OPTIONS, "metadata")
 
 #: The types of the options' values.
 HINTS = get_type_hints(GatysOptions) | get_type_hints(FastOptions)
@@ -78,7 +84,7 @@ class Submission:
         style_ids: styles of the gallery, for the fast engine or the start.
         preset: the name of the options' defaults.
         auto_mask: what a mask shall be found for.
-        quality: 1 to 100; None for formats that lose nothing.
+        file: how the result is written.
         files: by field name.
     """
 
@@ -88,8 +94,7 @@ class Submission:
     style_ids: tuple[str, ...]
     preset: str | None
     auto_mask: AutoMask | None
-    output_format: OutputFormat
-    quality: int | None
+    file: FileOptions
     metadata: dict[str, Any]
     files: dict[str, list[UploadFile]]
 
@@ -103,7 +108,6 @@ def read_submission(form: FormData, settings: ApiSettings, gallery: Gallery) -> 
     reader = _JobReader(form)
     options = reader.engine_options(settings)
     reader.check_images(options, settings)
-    output_format, quality = reader.output()
     submission = Submission(
         method=reader.method,
         options=options,
@@ -111,8 +115,7 @@ def read_submission(form: FormData, settings: ApiSettings, gallery: Gallery) -> 
         style_ids=tuple(reader.style_ids),
         preset=reader.preset,
         auto_mask=reader.auto_mask(),
-        output_format=output_format,
-        quality=quality,
+        file=reader.file_options(),
         metadata=reader.metadata(),
         files=reader.files,
     )
@@ -219,22 +222,39 @@ class _JobReader(FormReader):
                 "auto_mask" if error.field == "mask" and "auto_mask" in self.texts else error.field or "", str(error)
             )
 
-    def output(self) -> tuple[OutputFormat, int | None]:
-        """The format of the result and its quality; None where there is none to choose."""
+    def file_options(self) -> FileOptions:
+        """How the result is written."""
         output_format = self.text("output_format") or DEFAULT_FORMAT
         if output_format not in get_args(OutputFormat):
             self.refuse("output_format", f"must be one of {', '.join(get_args(OutputFormat))}")
-        lossy = output_format in LOSSY_FORMATS
-        quality = DEFAULT_QUALITY if lossy else None
+        try:
+            return FileOptions(
+                output_format=cast(OutputFormat, output_format),
+                quality=self._quality(lossy=output_format in LOSSY_FORMATS),
+                bit_depth=self._bit_depth(),
+                keep_metadata=self.truth("keep_metadata"),
+            )
+        except InvalidOptions as error:
+            self.refuse(error.field or "", str(error))
+            return FileOptions()
+
+    def _quality(self, *, lossy: bool) -> int | None:
         text = self.text("quality")
+        if text is None:
+            return DEFAULT_QUALITY if lossy else None
+        if not (_PERCENT.fullmatch(text) and 1 <= int(text) <= 100):
+            self.refuse("quality", "must be a whole number between 1 and 100")
+            return None
+        return int(text)
+
+    def _bit_depth(self) -> BitDepth:
+        text = self.text("bit_depth")
+        for depth in BIT_DEPTHS:
+            if text == str(depth):
+                return depth
         if text is not None:
-            if not lossy:
-                self.refuse("quality", f"goes with output_format {' or '.join(LOSSY_FORMATS)} only")
-            elif _PERCENT.fullmatch(text) and 1 <= int(text) <= 100:
-                quality = int(text)
-            else:
-                self.refuse("quality", "must be a whole number between 1 and 100")
-        return cast(OutputFormat, output_format), quality
+            self.refuse("bit_depth", f"must be one of {', '.join(map(str, BIT_DEPTHS))}")
+        return 8
 
 
 def resolve_size(submission: Submission, width: int, height: int, settings: ApiSettings) -> GatysOptions | FastOptions:

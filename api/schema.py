@@ -5,8 +5,19 @@ from typing import Any, Literal, get_args, get_origin
 
 from api import style_form
 from api.forms import MAX_METADATA_BYTES
-from api.job_form import ALL_OPTIONS, AUTO_MASKS, DEFAULT_FORMAT, FILES, HINTS, MANY_FILES, METHODS, METHODS_OF
+from api.job_form import (
+    ALL_OPTIONS,
+    AUTO_MASKS,
+    BIT_DEPTHS,
+    DEFAULT_FORMAT,
+    FILES,
+    HINTS,
+    MANY_FILES,
+    METHODS,
+    METHODS_OF,
+)
 from api.settings import ApiSettings
+from nst_core.file_options import DEEP_FORMATS
 from nst_core.gallery import STYLE_ID
 from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, OutputFormat
 from nst_core.presets import PRESETS
@@ -72,6 +83,18 @@ def job_form_schema(settings: ApiSettings) -> dict[str, Any]:
         "maximum": 100,
         "description": f"Quality of the result's file, for {' and '.join(LOSSY_FORMATS)} only. "
         f"Default: {DEFAULT_QUALITY}.",
+    }
+    properties["bit_depth"] = {
+        "type": "integer",
+        "enum": list(BIT_DEPTHS),
+        "default": 8,
+        "description": f"Bits per channel of the result's file; 16 for {' and '.join(DEEP_FORMATS)} only.",
+    }
+    properties["keep_metadata"] = {
+        "type": "boolean",
+        "default": False,
+        "description": "Copy the content's EXIF data (camera, date, place) into the result's file. "
+        "A tiff of bit_depth 16 cannot.",
     }
     properties["metadata"] = _METADATA
     return {

@@ -62,16 +62,18 @@ def end_as_with_ctrl_c() -> None:
 
 
 def read_picture(path: Path) -> Any:
-    """A picture as the engine takes it; an unreadable one is named."""
-    return read_with_alpha(path)[0]
+    """A picture of 8 bits as the engine takes it; an unreadable one is named."""
+    from nst_core.deep import eight_bits
+
+    return eight_bits(read_photograph(path).picture)
 
 
-def read_with_alpha(path: Path) -> tuple[Any, Any]:
-    """A picture as the engine takes it, and how opaque it is; an unreadable one is named."""
-    from nst_core.picture import decode_with_alpha
+def read_photograph(path: Path) -> Any:
+    """A picture and what else its file tells, as ``nst_core.picture`` has them; an unreadable one is named."""
+    from nst_core.picture import decode_photograph
 
     try:
-        return decode_with_alpha(path.read_bytes())
+        return decode_photograph(path.read_bytes())
     except NSTError as error:
         raise fail(f"{path.name}: {error}") from None
 

@@ -5,6 +5,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Annotated, Any
@@ -23,7 +24,7 @@ from cli.console import (
     format_of,
     out,
     progress_bar,
-    read_with_alpha,
+    read_photograph,
     write,
 )
 from cli.engine_options import Pictures, check_styles, with_options_of
@@ -31,13 +32,14 @@ from cli.evaluation import evaluate
 from cli.likeness import Likeness, record_of, write_record
 from cli.masks import mask
 from cli.presets import PresetName, presets
+from cli.result_file import Depth, KeepMetadata, Quality, file_options
 from cli.sheet import sheet
 from cli.snapshots import SnapshotFolder
 from cli.styles import StylesDir, styles
 from cli.training import train, train_style
 from cli.weights import weights
 from nst_core.errors import NSTError, UnknownStyle
-from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, AutoMask, FastOptions, GatysOptions
+from nst_core.options import DEFAULT_QUALITY, AutoMask, FastOptions, GatysOptions
 from nst_core.presets import PRESETS
 from nst_core.record import KEY
 
@@ -80,10 +82,6 @@ Masks = Annotated[
 AutomaticMask = Annotated[
     AutoMask | None,
     typer.Option(help="Find a mask, of the content's subject or background; nst mask shows it."),
-]
-Quality = Annotated[
-    int | None,
-    typer.Option(min=1, max=100, help=f"Of JPEG and WebP. [dim]\\[default: {DEFAULT_QUALITY}][/dim]"),
 ]
 Like = Annotated[
     Path | None,
@@ -144,6 +142,8 @@ def stylize(
     style_id: StyleIds = None,
     output: OutputFile = Path("stylized.png"),
     quality: Quality = None,
+    bit_depth: Depth = None,
+    keep_metadata: KeepMetadata = None,
     mask: Masks = None,
     auto_mask: AutomaticMask = None,
     init_image: Initial = None,
@@ -170,16 +170,17 @@ def stylize(
     if likeness:
         likeness.check(pictures)
     engine = {**defaults, **engine}
-    quality = quality or recorded.get("quality") or DEFAULT_QUALITY
-    output_format = format_of(output)
+    file = file_options(output, quality=quality, bit_depth=bit_depth, keep_metadata=keep_metadata, recorded=recorded)
     from cli.painting import paint_in_styles, paint_like
     from nst_core.allocator import keep_freed_memory
     from nst_core.device import choose_device
+    from nst_core.image import to_deep_picture, to_picture
     from nst_core.options import default_long_side, default_of
     from nst_core.picture import encode, with_alpha
 
     keep_freed_memory()
-    frame, alpha = read_with_alpha(pictures.content or pictures.styles[0])
+    read = read_photograph(pictures.content or pictures.styles[0])
+    frame = read.picture
     if "size" not in engine:
         engine["size"] = default_long_side(frame.width, frame.height, default_of("size"))
     photograph = frame if pictures.content else None
@@ -194,18 +195,18 @@ def stylize(
         raise fail(f"{error}; see: nst styles list") from None
     except NSTError as error:
         raise fail(error) from None
-    picture = painted.picture
-    record = record_of(
-        painted,
-        pictures,
-        where,
-        preset=preset or recorded.get("preset"),
-        output_format=output_format,
-        quality=quality if output_format in LOSSY_FORMATS else None,
-    ).to_json()
-    transparent = with_alpha(picture, alpha if pictures.content else None)
-    write(output, encode(transparent, output_format, quality=quality, text={KEY: record}))
-    if output_format != "png":
+    picture = to_deep_picture(painted.image) if file.bit_depth == 16 else to_picture(painted.image)
+    preset = preset or recorded.get("preset")
+    record = record_of(painted, pictures, where, preset=preset, **asdict(file)).to_json()
+    data = encode(
+        with_alpha(picture, read.alpha if photograph else None),
+        file.output_format,
+        quality=file.quality or DEFAULT_QUALITY,
+        text={KEY: record},
+        exif=read.exif if photograph and file.keep_metadata else None,
+    )
+    write(output, data)
+    if file.output_format != "png":
         write_record(output, record)
     if likeness:
         likeness.check_weights(painted.weights_sha256)
@@ -224,6 +225,8 @@ def submit(
     style_id: StyleIds = None,
     output: OutputFile = Path("stylized.png"),
     quality: Quality = None,
+    bit_depth: Depth = None,
+    keep_metadata: KeepMetadata = None,
     mask: Masks = None,
     auto_mask: AutomaticMask = None,
     init_image: Initial = None,
@@ -240,16 +243,21 @@ def submit(
 
     pictures = _pictures(content, style, style_id, mask, auto_mask, init_image)
     pictures = check_styles(pictures, engine, defaults=_defaults(preset, init_image), preset=preset)
-    output_format = format_of(output)
-    fields = {**engine, "output_format": output_format}
+    file = file_options(output, quality=quality, bit_depth=bit_depth, keep_metadata=keep_metadata)
+    fields = {**engine, "output_format": file.output_format}
     if preset:
         fields["preset"] = preset
     if pictures.style_ids:
         fields["style_id"] = pictures.style_ids
     if pictures.auto_mask:
         fields["auto_mask"] = pictures.auto_mask
-    if quality and output_format in LOSSY_FORMATS:
-        fields["quality"] = quality
+    # What is not given is left to the service.
+    if quality and file.quality:
+        fields["quality"] = file.quality
+    if bit_depth:
+        fields["bit_depth"] = bit_depth
+    if keep_metadata:
+        fields["keep_metadata"] = True
     if init_image:
         fields.setdefault("init", "image")
     try:

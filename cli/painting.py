@@ -14,13 +14,13 @@ class Painted:
     """A picture, and the figures of it.
 
     Attributes:
-        picture: a PIL image.
+        image: (1, 3, H, W), RGB in [0, 1].
         by: the encoder, or the trained styles.
         options: the engine's, with the precision in force.
         losses, similarity, stages, weights_sha256: see ``nst_core.record``.
     """
 
-    picture: Any
+    image: Any
     by: str
     options: dict[str, Any]
     losses: dict[str, float] = field(default_factory=dict)
@@ -82,13 +82,12 @@ def paint_like(
             note = f"{last.step}/{last.total_steps}, {last.width} x {last.height}, loss {last.losses['total']:.4f}"
             bar.update(bar.task_ids[0], completed=last.fraction, note=note)
     snapshots.conclude()
-    picture = last.picture()
     return Painted(
-        picture=picture,
+        image=last.image,
         by=options.encoder,
         options=_in_force(options, device),
         losses=last.losses,
-        similarity=picture_similarity(picture, content) if content else None,
+        similarity=picture_similarity(last.picture(), content) if content else None,
         stages=clock.scales,
         weights_sha256=weights,
     )
@@ -102,7 +101,7 @@ def paint_in_styles(
     Raises:
         NSTError: it cannot be painted.
     """
-    from nst_core.fast import paint_fast
+    from nst_core.fast import paint_fast_image
     from nst_core.fast_models import FastModels
     from nst_core.gallery import Gallery
     from nst_core.options import FastOptions
@@ -110,9 +109,8 @@ def paint_in_styles(
     options = FastOptions.from_mapping(engine)
     models = FastModels(Gallery(styles_dir), device)
     styles = [models.get(style_id) for style_id in pictures.style_ids]
-    picture = paint_fast(content, styles, options, masks=_masks(content, pictures))
     return Painted(
-        picture=picture,
+        image=paint_fast_image(content, styles, options, masks=_masks(content, pictures)),
         by=", ".join(pictures.style_ids),
         options=_in_force(options, device),
         weights_sha256=[models.gallery[style_id].weights_sha256 for style_id in pictures.style_ids],
@@ -127,7 +125,8 @@ def _in_force(options: Any, device: Any) -> dict[str, Any]:
 
 def _masks(content: Any, pictures: Pictures) -> list[Any]:
     if pictures.auto_mask:
+        from nst_core.deep import eight_bits
         from nst_core.segmentation import auto_mask
 
-        return [auto_mask(content, pictures.auto_mask)]
+        return [auto_mask(eight_bits(content), pictures.auto_mask)]
     return [read_picture(path) for path in pictures.masks]

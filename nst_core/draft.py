@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from PIL import Image
 
+from nst_core.deep import Picture
 from nst_core.device import choose_precision
 from nst_core.encoders import Encoder
 from nst_core.errors import CorruptWeights
@@ -29,7 +30,7 @@ class Draft:
         style_ids: the trained styles that painted it; empty for the content as it is.
     """
 
-    picture: Image.Image
+    picture: Picture
     style_ids: tuple[str, ...]
 
 
@@ -73,7 +74,7 @@ def closest(subject: Subject, options: GatysOptions, encoder: Encoder, models: F
     encoder.pooling = options.pooling
     fast = FastOptions(size=size, precision=options.precision, color=options.color[:1])
 
-    def loss(picture: Image.Image) -> float:
+    def loss(picture: Picture) -> float:
         canvas = Canvas(replace(subject, initial=picture), scale, size, small, device)
         objective = Objective(encoder, canvas.targets, small, choose_precision(small.precision, device))
         with torch.no_grad():

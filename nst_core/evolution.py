@@ -9,6 +9,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from nst_core.contact_sheet import contact_sheet
 from nst_core.picture import encode
+from nst_core.profiles import srgb_profile
 
 AnimationFormat = Literal["webp", "gif"]
 ANIMATION_FORMATS: dict[AnimationFormat, str] = {"webp": "image/webp", "gif": "image/gif"}
@@ -64,6 +65,7 @@ def animation(
         palette = _common_palette(frames)
         frames = [frame.quantize(palette=palette) for frame in frames]
     first, *others = frames
+    options = {"icc_profile": srgb_profile()} if animation_format == "webp" else {}
     file = io.BytesIO()
     first.save(
         file,
@@ -72,6 +74,7 @@ def animation(
         append_images=others,
         duration=[*[milliseconds] * len(others), milliseconds + LAST_MILLISECONDS],
         loop=0,
+        **options,
     )
     return file.getvalue()
 

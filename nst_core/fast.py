@@ -7,6 +7,7 @@ from PIL import Image
 from torch import Tensor
 
 from nst_core.color import painted_colors, style_colors
+from nst_core.deep import Picture
 from nst_core.device import autocast, choose_precision
 from nst_core.errors import InvalidOptions
 from nst_core.grain import grain
@@ -23,10 +24,17 @@ WHOLE_PIXELS = 2048 * 2048
 Styled = tuple[TransformerNetwork, Tensor, float]
 
 
-@torch.inference_mode()
 def paint_fast(
-    content: Image.Image, styles: Sequence[FastStyle], options: FastOptions, *, masks: Sequence[Image.Image] = ()
+    content: Picture, styles: Sequence[FastStyle], options: FastOptions, *, masks: Sequence[Image.Image] = ()
 ) -> Image.Image:
+    """The picture that :func:`paint_fast_image` paints, in RGB of 8 bits."""
+    return to_picture(paint_fast_image(content, styles, options, masks=masks))
+
+
+@torch.inference_mode()
+def paint_fast_image(
+    content: Picture, styles: Sequence[FastStyle], options: FastOptions, *, masks: Sequence[Image.Image] = ()
+) -> Tensor:
     """Paints ``content`` in trained styles.
 
     Several blend by their weights: by interpolation of their vectors where they share a network (Dumoulin et al. 2017,
@@ -42,7 +50,7 @@ def paint_fast(
         masks: as many as styles, or none; any size.
 
     Returns:
-        An RGB picture of exactly the size asked for.
+        (1, 3, H, W) RGB float32 on the CPU, in [0, 1], of exactly the size asked for.
 
     Raises:
         InvalidOptions: the short side would be too small, or the options do not fit the styles and masks.
@@ -69,7 +77,7 @@ def paint_fast(
         painted = _painted(image, styled, options).clamp_(0, 1)
         painted = _colored(painted, image, color)
         result += share * painted.sub_(image)
-    return to_picture(torch.lerp(image, result, options.strength))
+    return torch.lerp(image, result, options.strength)
 
 
 def _interpolated(styles: list[Styled], shares: Tensor) -> tuple[list[Styled], Tensor]:

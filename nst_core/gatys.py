@@ -14,10 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from nst_core.color import content_colors, painted_colors, style_colors
+from nst_core.deep import DeepPicture, Picture
 from nst_core.device import choose_precision
 from nst_core.encoders import Encoder
 from nst_core.errors import Diverged, InvalidOptions
-from nst_core.image import noise, resize, to_picture, to_tensor
+from nst_core.image import noise, resize, to_deep_picture, to_picture, to_tensor
 from nst_core.lbfgs import LBFGS
 from nst_core.memory import free_bytes, smaller_tile, tile_for
 from nst_core.objective import Objective, Targets, TiledObjective
@@ -42,13 +43,13 @@ class Subject:
         initial: RGB; where to start, for ``init="image"`` or, of :mod:`nst_core.draft`, ``init="fast"``.
     """
 
-    content: Image.Image | None
+    content: Picture | None
     styles: Sequence[Image.Image] = ()
     masks: Sequence[Image.Image] = ()
-    initial: Image.Image | None = None
+    initial: Picture | None = None
 
     @property
-    def frame(self) -> Image.Image:
+    def frame(self) -> Picture:
         """The picture that gives the aspect ratio."""
         return self.content or self.styles[0]
 
@@ -87,6 +88,10 @@ class Iterate:
     def picture(self) -> Image.Image:
         """The image as an RGB picture."""
         return to_picture(self.image)
+
+    def deep_picture(self) -> DeepPicture:
+        """The image as an RGB picture of 16 bits."""
+        return to_deep_picture(self.image)
 
 
 class Memory:

@@ -1,21 +1,58 @@
-"""Image files in and out, with Pillow alone: decoding with limits, orientation, colour mode, encoding."""
+"""Image files in and out: decoding with limits, orientation, colour mode, opacity, encoding.  Free of torch."""
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from PIL import Image, ImageCms, ImageOps
+import numpy as np
+from PIL import Image, ImageCms, features
+from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
+from nst_core.deep import DeepPicture, Picture, eight_bits, encode_deep_png, encode_deep_tiff, read_deep
 from nst_core.errors import InvalidImage
+from nst_core.exif import kept_exif
 from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, OutputFormat
+from nst_core.profiles import srgb_profile
+
+
+def _containers() -> Iterator[str]:
+    """The formats of phones, where there is a decoder for them."""
+    if features.check("avif"):
+        yield "AVIF"
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return
+    # Of the pictures in such a file, the main one is all that counts.
+    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    yield "HEIF"
+
 
 #: Formats that are read, in Pillow's names.  Others are refused before a decoder sees them.
-READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", *_containers())
 
 #: How files of these formats begin; tells a damaged file from one of another format.
 _SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"GIF8")
+
+#: The brands of those that begin with a box "ftyp", as videos do.
+_BRANDS = {
+    "AVIF": (b"avif", b"avis"),
+    "HEIF": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
+}
+
+#: How to turn an image that has this EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class ImageTooLarge(InvalidImage):
@@ -44,58 +81,104 @@ class PictureLimits:
     min_side: int = 16
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Photograph:
+    """What is taken from the file of a content.
+
+    Attributes:
+        picture: RGB, upright, in sRGB; of 16 bits where the file has them.
+        alpha: how opaque it is (``L``); None for one that is so everywhere.
+        exif: what can be kept of its EXIF data.
+    """
+
+    picture: Picture
+    alpha: Image.Image | None
+    exif: bytes | None
+
+
 def decode(data: bytes, limits: PictureLimits | None = None) -> Image.Image:
-    """A file's picture in RGB, upright, in sRGB, as :func:`decode_with_alpha` says."""
-    return decode_with_alpha(data, limits)[0]
+    """A file's picture in RGB of 8 bits, upright, in sRGB, as :func:`decode_photograph` says."""
+    return eight_bits(decode_photograph(data, limits).picture)
 
 
-def decode_with_alpha(data: bytes, limits: PictureLimits | None = None) -> tuple[Image.Image, Image.Image | None]:
-    """A file's picture in RGB, upright, in sRGB, and how opaque it is (``L``); None for one that is so everywhere.
+def decode_photograph(data: bytes, limits: PictureLimits | None = None) -> Photograph:
+    """A file's picture, and what else the result of painting it may have of it.
 
-    EXIF orientation is applied, an ICC profile is converted from, transparency is laid on white, CMYK, palette, grey
-    and 16-bit images are converted.  The header is checked against the limits before any pixel is decoded.
+    EXIF orientation is applied, an ICC profile is converted from, transparency is laid on white, CMYK, palette and grey
+    images are converted.  The header is checked against the limits before any pixel is decoded.
 
     Raises:
-        UnsupportedFormat: not a PNG, JPEG, WebP, TIFF, BMP or GIF.
+        UnsupportedFormat: of no format in ``READABLE``.
         ImageTooLarge: more pixels than the limits allow.
         InvalidImage: truncated, damaged, animated or too small.
     """
     limits = limits or PictureLimits()
-    try:
-        with warnings.catch_warnings():
-            # Damaged metadata and large headers warn; the limits below decide.
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=READABLE)
-    except Image.DecompressionBombError:
-        raise ImageTooLarge(f"the image has more than {limits.max_pixels} pixels") from None
-    except Exception:  # a decoder meets a hostile header with any exception
-        if not data:
-            raise InvalidImage("the file is empty") from None
-        if data.startswith(_SIGNATURES):
-            raise InvalidImage("the image is damaged or truncated") from None
-        raise UnsupportedFormat(f"not a readable image; these formats are: {', '.join(READABLE)}") from None
-    with image:
-        width, height = image.size
-        if width * height > limits.max_pixels:
-            raise ImageTooLarge(f"{width} x {height} pixels are more than the limit of {limits.max_pixels}")
-        if max(width, height) > limits.max_side:
-            raise ImageTooLarge(f"{width} x {height}: a side is longer than the limit of {limits.max_side} pixels")
-        if min(width, height) < limits.min_side:
-            raise InvalidImage(f"{width} x {height}: a side is shorter than {limits.min_side} pixels")
+    with _opened(data, limits) as image:
+        _check_size(image, limits)
+        # Telling one frame from several is cheap, counting them is not.  The further pictures of an MPO, which is what
+        # many phones and cameras call a JPEG, are renditions of the first.
+        if image.format != "MPO" and getattr(image, "is_animated", False):
+            raise InvalidImage("the image is animated or has several pages; send a single picture")
+        orientation = _orientation(image)
+        image.load()
+        # What an HEIF claims to be may be less than what is in it.
+        _check_size(image, limits)
+        deep = read_deep(data, image, orientation)
+        if deep:
+            return Photograph(picture=deep[0], alpha=deep[1], exif=kept_exif(image))
+        # Asked again: Pillow turns a TIFF itself.
+        turn = _TURNS.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
+        return Photograph(picture=_as_srgb(upright), alpha=_alpha(upright), exif=kept_exif(image))
+
+
+@contextmanager
+def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
+    """An image of which only the header has been read; whatever is raised while it is used is an InvalidImage."""
+    with warnings.catch_warnings():
+        # Damaged metadata and large headers warn; the limits decide.
+        warnings.simplefilter("ignore")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                # Telling one frame from several is cheap, counting them is not.  The further pictures of an MPO,
-                # which is what many phones and cameras call a JPEG, are renditions of the first.
-                if image.format != "MPO" and getattr(image, "is_animated", False):
-                    raise InvalidImage("the image is animated or has several pages; send a single picture")
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                return _as_srgb(upright), _alpha(upright)
+            image = Image.open(io.BytesIO(data), formats=READABLE)
+        except Image.DecompressionBombError:
+            raise ImageTooLarge(f"the image has more than {limits.max_pixels} pixels") from None
+        except Exception:  # a decoder meets a hostile header with any exception
+            if not data:
+                raise InvalidImage("the file is empty") from None
+            if _is_readable(data):
+                raise InvalidImage("the image is damaged or truncated") from None
+            raise UnsupportedFormat(f"not a readable image; these formats are: {', '.join(READABLE)}") from None
+        try:
+            with image:
+                yield image
         except InvalidImage:
             raise
         except Exception:  # a decoder meets a damaged file with any exception
             raise InvalidImage("the image is damaged or truncated") from None
+
+
+def _is_readable(data: bytes) -> bool:
+    """Whether a file begins as one of a format that is read."""
+    brands = tuple(brand for name in READABLE for brand in _BRANDS.get(name, ()))
+    return data.startswith(_SIGNATURES) or (data[4:8] == b"ftyp" and data.startswith(brands, 8))
+
+
+def _check_size(image: Image.Image, limits: PictureLimits) -> None:
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        raise ImageTooLarge(f"{width} x {height} pixels are more than the limit of {limits.max_pixels}")
+    if max(width, height) > limits.max_side:
+        raise ImageTooLarge(f"{width} x {height}: a side is longer than the limit of {limits.max_side} pixels")
+    if min(width, height) < limits.min_side:
+        raise InvalidImage(f"{width} x {height}: a side is shorter than {limits.min_side} pixels")
+
+
+def _orientation(image: Image.Image) -> int:
+    """By EXIF, 1 to 8; 1 where it tells none or is damaged."""
+    try:
+        return int(image.getexif().get(Base.Orientation, 1))
+    except Exception:  # damaged metadata is no reason to refuse the picture
+        return 1
 
 
 def _as_srgb(image: Image.Image) -> Image.Image:
@@ -106,10 +189,10 @@ def _as_srgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         paper = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(paper, image).convert("RGB")
-    if profile and image.mode in ("RGB", "CMYK"):
+    if profile and profile != srgb_profile() and image.mode in ("RGB", "L", "CMYK"):
         try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            source, srgb = (ImageCms.ImageCmsProfile(io.BytesIO(given)) for given in (profile, srgb_profile()))
+            converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
             assert converted is not None  # only None when converting in place
             image = converted
         except (ImageCms.PyCMSError, OSError, ValueError):
@@ -124,12 +207,15 @@ def _alpha(image: Image.Image) -> Image.Image | None:
     return alpha if alpha.getextrema() != (255, 255) else None
 
 
-def with_alpha(picture: Image.Image, alpha: Image.Image | None) -> Image.Image:
+def with_alpha(picture: Picture, alpha: Image.Image | None) -> Picture:
     """An RGB picture as opaque as the image that it was made of: RGBA, with ``alpha`` scaled to its size."""
     if alpha is None:
         return picture
+    alpha = alpha.resize(picture.size, Image.Resampling.LANCZOS)
+    if isinstance(picture, DeepPicture):
+        return DeepPicture(np.dstack([picture.samples, np.asarray(alpha, np.uint16) * 257]))
     transparent = picture.copy()
-    transparent.putalpha(alpha.resize(picture.size, Image.Resampling.LANCZOS))
+    transparent.putalpha(alpha)
     return transparent
 
 
@@ -145,18 +231,25 @@ def _as_8_bit(image: Image.Image) -> Image.Image:
 
 
 def encode(
-    image: Image.Image,
+    picture: Picture,
     output_format: OutputFormat = "png",
     *,
     quality: int = DEFAULT_QUALITY,
     text: Mapping[str, str] | None = None,
+    exif: bytes | None = None,
 ) -> bytes:
-    """An RGB or RGBA picture as a file.  JPEG knows no transparency.
+    """An RGB, RGBA or grey picture as a file, one in colours with the profile of sRGB.  JPEG knows no transparency.
+
+    The same picture gives the same file.
 
     Args:
+        picture: one of 16 bits goes as PNG or TIFF only.
         quality: 1 to 100, of JPEG and WebP.
         text: by keyword, into text chunks (iTXt) of a PNG; other formats carry none.
+        exif: as :func:`nst_core.exif.kept_exif` has it; a TIFF of 16 bits carries none.
     """
+    if isinstance(picture, DeepPicture):
+        return encode_deep_tiff(picture) if output_format == "tiff" else encode_deep_png(picture, text=text, exif=exif)
     file = io.BytesIO()
     options: dict[str, object] = {"quality": quality} if output_format in LOSSY_FORMATS else {}
     if output_format == "png":
@@ -165,9 +258,13 @@ def encode(
         for key, value in (text or {}).items():
             chunks.add_itxt(key, value)
         options["pnginfo"] = chunks
-    if output_format == "tiff":
+    if output_format == "tiff" and not exif:  # what compresses TIFFs in Pillow fails at EXIF data
         options["compression"] = "tiff_deflate"
     if output_format == "jpeg":
-        image = image.convert("RGB")
-    image.save(file, output_format.upper(), **options)
+        picture = picture.convert("RGB")
+    if picture.mode in ("RGB", "RGBA"):
+        options["icc_profile"] = srgb_profile()
+    if exif:
+        options["exif"] = exif
+    picture.save(file, output_format.upper(), **options)
     return file.getvalue()

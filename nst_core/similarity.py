@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from nst_core.deep import Picture
 from nst_core.image import to_tensor
 
 #: Of the Gaussian window, in pixels.
@@ -22,7 +23,7 @@ _ROWS = 256
 _C1, _C2 = 0.01**2, 0.03**2
 
 
-def picture_similarity(picture: Image.Image, content: Image.Image) -> float:
+def picture_similarity(picture: Image.Image, content: Picture) -> float:
     """SSIM of an RGB picture to the content that it was made of, which is scaled to its size; -1 to 1."""
     return structural_similarity(to_tensor(picture), to_tensor(content, picture.size))
 

@@ -4,14 +4,17 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from PIL import Image
 from typing_extensions import override
 
+from nst_core.deep import DeepPicture, Picture
 from nst_core.draft import draft
-from nst_core.fast import paint_fast
+from nst_core.fast import paint_fast_image
 from nst_core.fast_models import FastModels
 from nst_core.gatys import Subject, paint
+from nst_core.image import to_deep_picture, to_picture
 from nst_core.options import FastOptions, GatysOptions
 from nst_core.pretrained import EncoderCache
 from nst_core.record import ScaleClock, ScaleTime
@@ -30,6 +33,7 @@ class Stage:
         message: what happens now, for people.
         losses: by name; ``total`` is the weighted one.  Empty when none are measured.
         picture: makes the RGB picture as it is now.
+        deep_picture: makes the same of 16 bits; None where the engine has it in 8 only.
     """
 
     fraction: float
@@ -37,6 +41,7 @@ class Stage:
     message: str = ""
     losses: dict[str, float] = field(default_factory=dict)
     picture: Callable[[], Image.Image]
+    deep_picture: Callable[[], DeepPicture] | None = None
 
 
 class Painter(ABC):
@@ -50,6 +55,9 @@ class Painter(ABC):
 
     #: How opaque the result shall be, of any size (``L``); None: everywhere.
     alpha: Image.Image | None = None
+
+    #: EXIF data for the result's file.
+    exif: bytes | None = None
 
     #: Of the weights of the trained styles that take part; known when they are loaded.
     weights_sha256: Sequence[str] = ()
@@ -144,6 +152,7 @@ class GatysPainter(Painter):
                 message=f"scale {iterate.scale} of {iterate.scales}, {max(iterate.width, iterate.height)} px",
                 losses=iterate.losses,
                 picture=iterate.picture,
+                deep_picture=iterate.deep_picture,
             )
 
     @property
@@ -164,7 +173,7 @@ class FastPainter(Painter):
 
     def __init__(
         self,
-        content: Image.Image,
+        content: Picture,
         style_ids: Sequence[str],
         masks: Sequence[Image.Image],
         options: FastOptions,
@@ -190,5 +199,7 @@ class FastPainter(Painter):
 
     @override
     def paint(self) -> Iterator[Stage]:
-        picture = paint_fast(self.content, self._styles, self.options, masks=self.masks)
-        yield Stage(fraction=1.0, step=1, picture=lambda: picture)
+        image = paint_fast_image(self.content, self._styles, self.options, masks=self.masks)
+        yield Stage(
+            fraction=1.0, step=1, picture=partial(to_picture, image), deep_picture=partial(to_deep_picture, image)
+        )

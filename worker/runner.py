@@ -19,12 +19,14 @@ from jobs.errors import ExpiredJob, JobsError, LeaseLost, StoreUnavailable, Styl
 from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from jobs.styles import StyleStore
+from nst_core.deep import eight_bits
 from nst_core.device import choose_device, precision_in_force
 from nst_core.errors import NSTError
 from nst_core.fast_models import FastModels
+from nst_core.file_options import FileOptions
 from nst_core.gatys import Subject
-from nst_core.options import DEFAULT_QUALITY, MEDIA_TYPES, FastOptions, OutputFormat, StyleTrainingOptions
-from nst_core.picture import PictureLimits, decode, decode_with_alpha, encode, with_alpha
+from nst_core.options import DEFAULT_QUALITY, MEDIA_TYPES, FastOptions, StyleTrainingOptions
+from nst_core.picture import PictureLimits, decode, decode_photograph, encode, with_alpha
 from nst_core.pretrained import EncoderCache
 from nst_core.record import KEY, Record
 from nst_core.segmentation import auto_mask
@@ -157,6 +159,7 @@ class Runner:
 
     def _paint(self, job: Job, token: str, heartbeat: Heartbeat, snapshots: Snapshots) -> dict[str, Any]:
         began = monotonic()
+        file = FileOptions.from_params(job.input.params)
         painter = self._painter(job)
         missing = painter.missing
         if missing:
@@ -188,20 +191,21 @@ class Runner:
             self._report(job.id, token, painter, last, 0.0, with_preview=False)
         keep = painter.conclude()
         _check(heartbeat)
-        params, picture = job.input.params, last.picture()
-        output_format: OutputFormat = params["output_format"]
+        picture = last.picture()
         similarity = painter.similarity(picture)
+        deep = last.deep_picture if file.bit_depth == 16 else None
         result = encode(
-            with_alpha(picture, painter.alpha),
-            output_format,
-            quality=params["quality"] or DEFAULT_QUALITY,
+            with_alpha(deep() if deep else picture, painter.alpha),
+            file.output_format,
+            quality=file.quality or DEFAULT_QUALITY,
             text=self._text(job, painter, last.losses, similarity),
+            exif=painter.exif if file.keep_metadata else None,
         )
         return {
             "status": Status.SUCCEEDED,
             "output": Output(
                 url=job.urls.result,
-                media_type=MEDIA_TYPES[output_format],
+                media_type=MEDIA_TYPES[file.output_format],
                 width=picture.width,
                 height=picture.height,
                 bytes=len(result),
@@ -246,12 +250,13 @@ class Runner:
         options, params = job.options, job.input.params
         if isinstance(options, StyleTrainingOptions):
             return self._trainer(job, options)
-        content, alpha = None, None
+        photograph, content = None, None
         if job.input.content_sha256:
-            content, alpha = decode_with_alpha(self.store.image(job.id, "content"), self._limits)
+            photograph = decode_photograph(self.store.image(job.id, "content"), self._limits)
+            content = photograph.picture
         masks = [self._image(job, f"mask.{k}") for k in range(len(job.input.mask_sha256))]
         if content and params.get("auto_mask"):
-            masks = [auto_mask(content, params["auto_mask"])]
+            masks = [auto_mask(eight_bits(content), params["auto_mask"])]
         painter: Painter
         if isinstance(options, FastOptions):
             assert content is not None  # the API sees to it
@@ -265,7 +270,8 @@ class Runner:
             )
             models = self.models if options.init == "fast" else None
             painter = GatysPainter(subject, options, self.encoders, models, _style_ids(params))
-        painter.alpha = alpha
+        if photograph:
+            painter.alpha, painter.exif = photograph.alpha, photograph.exif
         return painter
 
     def _trainer(self, job: Job, options: StyleTrainingOptions) -> StyleTrainer:

@@ -73,7 +73,7 @@ def _make_job(submission: Submission, images: Images, settings: ApiSettings) -> 
     frame = (images.get("content") or images["style"])[0]
     options = resolve_size(submission, frame.width, frame.height, settings)
     errors = _shape_errors(options, images)
-    if submission.output_format == "webp" and options.size > _WEBP_LARGEST_SIDE:
+    if submission.file.output_format == "webp" and options.size > _WEBP_LARGEST_SIDE:
         errors.append(("output_format", f"a WebP image has sides of at most {_WEBP_LARGEST_SIDE} pixels"))
     errors += [
         ("mask", f"mask {k} is black everywhere: nothing would be painted in its style")
@@ -87,11 +87,7 @@ def _make_job(submission: Submission, images: Images, settings: ApiSettings) -> 
         params["style_id"] = ",".join(submission.style_ids)
     if submission.method == "gatys":
         params["preset"] = submission.preset
-    params |= {
-        "auto_mask": submission.auto_mask,
-        "output_format": submission.output_format,
-        "quality": submission.quality,
-    }
+    params |= {"auto_mask": submission.auto_mask, **asdict(submission.file)}
     digests = {name: [image.sha256 for image in checked] for name, checked in images.items()}
     job_id = new_job_id()
     return Job(

@@ -10,6 +10,7 @@ import pytest
 import redis
 from PIL import Image
 
+from api.job_form import FILE_OPTIONS
 from api.settings import ApiSettings
 from jobs.contract import Job, Status
 from jobs.errors import StoreUnavailable
@@ -48,9 +49,10 @@ def test_two_images_become_a_job_in_the_queue(client, store: Store, redis_url: s
 def test_every_value_in_force_is_told(client, store: Store, png: bytes) -> None:
     job = client.post("/jobs", files=files(png)).json()
     params = job["input"]["params"]
-    assert params.keys() == OPTIONS.keys() | {"preset", "auto_mask", "output_format", "quality"}
+    assert params.keys() == OPTIONS.keys() | {"preset", "auto_mask", *FILE_OPTIONS}
     assert (params["size"], params["style_size"]) == (100, 100)
     assert (params["output_format"], params["quality"]) == ("png", None)
+    assert (params["bit_depth"], params["keep_metadata"]) == (8, False)
     assert store.get(job["id"]).options == GatysOptions(size=100, style_size=100)
 
 
@@ -134,6 +136,8 @@ def test_a_style_of_the_gallery_makes_a_fast_job(client, store: Store, redis_url
         "auto_mask": None,
         "output_format": "png",
         "quality": None,
+        "bit_depth": 8,
+        "keep_metadata": False,
     }
     assert job["input"]["content_sha256"] == hashlib.sha256(png).hexdigest()
     assert (job["input"]["style_sha256"], job["input"]["init_sha256"]) == ([], None)
@@ -359,6 +363,39 @@ def test_bad_quality_is_refused(client, png: bytes, quality: str) -> None:
 
 
 @pytest.mark.parametrize("output_format", ["png", "tiff"])
+def test_16_bits_may_be_asked_for(client, png: bytes, output_format: str) -> None:
+    fields = {"output_format": output_format, "bit_depth": "16", "keep_metadata": "false"}
+    params = client.post("/jobs", files=files(png), data=fields).json()["input"]["params"]
+    assert (params["output_format"], params["bit_depth"], params["keep_metadata"]) == (output_format, 16, False)
+
+
+@pytest.mark.parametrize("output_format", ["png", "jpeg", "webp", "tiff"])
+def test_metadata_may_be_kept(client, png: bytes, output_format: str) -> None:
+    fields = {"output_format": output_format, "bit_depth": "8", "keep_metadata": "true"}
+    params = client.post("/jobs", files=files(png), data=fields).json()["input"]["params"]
+    assert (params["bit_depth"], params["keep_metadata"]) == (8, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "told"),
+    [
+        ({"bit_depth": "12"}, "bit_depth", "8, 16"),
+        ({"bit_depth": "sixteen"}, "bit_depth", "8, 16"),
+        ({"bit_depth": "16", "output_format": "jpeg"}, "bit_depth", "png or tiff only"),
+        ({"bit_depth": "16", "output_format": "webp"}, "bit_depth", "png or tiff only"),
+        ({"keep_metadata": "yes"}, "keep_metadata", "true or false"),
+        ({"bit_depth": "16", "output_format": "tiff", "keep_metadata": "true"}, "keep_metadata", "a PNG can"),
+    ],
+)
+def test_what_a_file_cannot_have_is_refused(client, png: bytes, fields: dict[str, str], name: str, told: str) -> None:
+    response = client.post("/jobs", files=files(png), data=fields)
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert error["pointer"] == f"#/{name}"
+    assert told in error["detail"]
+
+
+@pytest.mark.parametrize("output_format", ["png", "tiff"])
 def test_quality_goes_with_lossy_formats_only(client, png: bytes, output_format: str) -> None:
     response = client.post("/jobs", files=files(png), data={"output_format": output_format, "quality": "90"})
     assert response.status_code == 422
@@ -530,8 +567,8 @@ def test_the_document_describes_every_field(make_client) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/jobs"]["post"]
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     properties = form["properties"]
-    others = {"content", "style", "style_id", "mask", "auto_mask", "init_image", "method", "output_format", "quality"}
-    others |= {"preset", "metadata"}
+    others = {"content", "style", "style_id", "mask", "auto_mask", "init_image", "method", "preset", "metadata"}
+    others |= set(FILE_OPTIONS)
     assert properties.keys() == OPTIONS.keys() | FAST_OPTIONS.keys() | others
     assert "required" not in form  # what is, depends on the options
     assert all(schema["description"] for schema in properties.values())

@@ -5,6 +5,8 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 
+import imagecodecs
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,8 @@ from PIL import Image
 from nst_core.options import SMALLEST_SIDE
 
 MakePicture = Callable[..., bytes]
+
+KINDS = ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "HEIF", "AVIF"]
 
 
 def post(client, content: bytes, style: bytes):
@@ -46,10 +50,19 @@ def claimed_png(width: int, height: int) -> bytes:
         ("P", "GIF"),
         ("RGB", "BMP"),
         ("RGBA", "WEBP"),
+        *((mode, kind) for mode in ("RGB", "RGBA") for kind in ("HEIF", "AVIF")),
     ],
 )
 def test_still_images_of_every_kind_are_taken(client, picture: MakePicture, png: bytes, mode: str, kind: str) -> None:
     assert post(client, picture(mode=mode, kind=kind), png).status_code == 202
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_images_of_16_bits_are_taken(client, png: bytes, channels: int) -> None:
+    samples = np.full((80, 100, channels), 40_000, np.uint16)
+    response = post(client, bytes(imagecodecs.png_encode(samples)), png)
+    assert response.status_code == 202
+    assert response.json()["input"]["params"]["size"] == 100
 
 
 def test_a_camera_s_several_renditions_are_one_picture(client, png: bytes) -> None:
@@ -69,14 +82,14 @@ def test_every_image_is_looked_at(client, png: bytes, name: str) -> None:
     assert response.json()["errors"][0]["pointer"] == f"#/{name}"
 
 
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 def test_animated_images_are_refused(client, png: bytes, kind: str) -> None:
     response = post(client, animated(kind), png)
     assert (response.status_code, response.json()["code"]) == (400, "invalid_image")
     assert "animated" in response.json()["detail"]
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("kept", [0.1, 0.6, 0.9])
 def test_truncated_images_are_refused(client, png: bytes, kind: str, kept: float) -> None:
     file = io.BytesIO()
@@ -94,6 +107,7 @@ def test_truncated_images_are_refused(client, png: bytes, kind: str, kept: float
         b"%PDF-1.7\n",
         b"\x00" * 100,
         b"PK\x03\x04" + b"\x00" * 100,
+        b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 100,
     ],
 )
 def test_other_files_are_refused_whatever_their_name(client, png: bytes, data: bytes) -> None:
@@ -250,7 +264,7 @@ def test_no_body_is_a_fault_of_the_server(client, png: bytes, head: bytes, tail:
 
 
 @settings(max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(position=st.integers(0, 200), byte=st.integers(0, 255), kind=st.sampled_from(["PNG", "JPEG", "GIF", "TIFF"]))
+@given(position=st.integers(0, 200), byte=st.integers(0, 255), kind=st.sampled_from(KINDS))
 def test_no_image_is_a_fault_of_the_server(
     client, picture: MakePicture, png: bytes, position: int, byte: int, kind: str
 ) -> None:
