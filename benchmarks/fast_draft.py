@@ -13,7 +13,6 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
@@ -64,8 +63,7 @@ def main() -> None:
 
 def _course(subject: Subject, options: GatysOptions, encoder: Encoder) -> Iterator[tuple[float, float]]:
     """Work done, in iterations at the full size, and the total loss there, iteration by iteration."""
-    frame: Image.Image = subject.frame
-    scales = plan(*frame.size, options)
+    scales = plan(*subject.frame.size, options)
     finest = scales[-1].width * scales[-1].height
     work = sum(scale.width * scale.height * scale.iterations for scale in scales) / finest
     for iterate in paint(subject, options, encoder):

@@ -15,8 +15,9 @@ import torch
 from nst_core.allocator import keep_freed_memory
 from nst_core.device import choose_device, choose_precision
 from nst_core.encoders import VGG, Encoder
-from nst_core.gatys import Objective, minimize
+from nst_core.gatys import minimize
 from nst_core.normalization import calibration_images
+from nst_core.objective import Objective, Targets
 from nst_core.options import GatysOptions
 from nst_core.pretrained import load_encoder
 
@@ -25,7 +26,8 @@ def iterations(encoder: Encoder, size: int, precision: str, device: torch.device
     """An endless optimisation at one scale, as the engine does it."""
     options = GatysOptions(size=size, scales=1)
     content, style = calibration_images(2, size).to(device).split(1)
-    objective = Objective(encoder, content, style, options, choose_precision(precision, device))
+    targets = Targets(content=content, styles=[style])
+    objective = Objective(encoder, targets, options, choose_precision(precision, device))
     return minimize(objective, content.clone(), 1_000_000, options)
 
 

@@ -127,17 +127,17 @@ def losses(painter: Painter) -> list[list[Cell]]:
 
 
 def strokes(painter: Painter) -> list[list[Cell]]:
-    """Sizes of the style image."""
+    """Sizes of the style image, and between those that a trained style has learned."""
     size = painter.size
-    return [
-        [
-            (
-                painter("content_harbour", "style_flow", style_size=round(size * factor)),
-                f"style_size = {factor:g} x size",
-            )
-            for factor in (0.5, 1, 1.5, 2, 3)
-        ]
+    row = [
+        (painter("content_harbour", "style_flow", style_size=round(size * factor)), f"style_size = {factor:g} x size")
+        for factor in (0.5, 1, 1.5, 2, 3)
     ]
+    fast = [
+        (painter.fast("content_harbour", "starry_night", style_size=learned), f"fast, style_size={learned}")
+        for learned in (512, 608, 724, 861, 1024)
+    ]
+    return [row, fast]
 
 
 def reconstructions(painter: Painter) -> list[list[Cell]]:
@@ -174,6 +174,20 @@ def evolution(painter: Painter) -> list[list[Cell]]:
     return [[(iterate.picture(), f"iteration {iterate.step}") for iterate in iterates if iterate.step in wanted]]
 
 
+def draft(painter: Painter) -> list[list[Cell]]:
+    """The first iterations from the photograph, and from a trained style's picture."""
+    content, wanted = sample("content_harbour"), (1, 10, 30, 60)
+    # A painting that the style knows, as our samples have none: one of its own.
+    style = painter.fast("content_still_life", "starry_night")
+    start = painter.fast("content_harbour", "starry_night")
+    rows = []
+    for init, initial in (("content", None), ("fast", start)):
+        subject = Subject(content=content, styles=[style], initial=initial)
+        iterates = painter.iterates(subject, init=init, scales=1, iterations=max(wanted))
+        rows.append([(it.picture(), f"init={init}, iteration {it.step}") for it in iterates if it.step in wanted])
+    return rows
+
+
 def presets(painter: Painter) -> list[list[Cell]]:
     """What the presets make of the same pair, at their own sizes."""
     cells: list[Cell] = []
@@ -190,7 +204,7 @@ def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
 
 SHEETS: dict[str, Callable[[Painter], list[list[Cell]]]] = {
     sheet.__name__: sheet
-    for sheet in (colour, regions, blending, losses, strokes, reconstructions, textures, evolution, presets)
+    for sheet in (colour, regions, blending, losses, strokes, reconstructions, textures, evolution, draft, presets)
 }
 
 
