@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from nst_core.allocator import keep_freed_memory
 from nst_core.device import autocast, choose_device, choose_precision
+from nst_core.grain import grain
 from nst_core.streaming import paint_in_strips
 from nst_core.transformer import TransformerNetwork
 
@@ -80,8 +81,10 @@ def pass_of(name: str, width: int, height: int, device: torch.device, *, strips:
     placed = image if strips else image.to(device)
 
     def fast() -> object:
+        # With the grain that a style expects on a photograph, which takes its part of the time.
+        grainy = placed + 0.08 * grain(height, width, device=placed.device)
         with autocast(device, precision):
-            return paint_in_strips(network, placed, style) if strips else network(placed, style)
+            return paint_in_strips(network, grainy, style) if strips else network(grainy, style)
 
     return fast
 

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 GRADIENT_BYTES = {"compact": 1400, "vgg16": 4200, "vgg19": 4200}
 
 #: The same besides, for the image, the content's features and the optimiser's next step, at every size.
-IMAGE_BYTES = 260
+IMAGE_BYTES = 160
 
 #: For each step that L-BFGS remembers: it and its change of gradient, three channels in float32.
 HISTORY_BYTES = 2 * 3 * 4
