@@ -1,7 +1,7 @@
 """The form of ``POST /styles``."""
 
 from dataclasses import dataclass, fields
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from starlette.datastructures import FormData, UploadFile
 
@@ -42,6 +42,9 @@ OPTIONS = {
 }
 
 HINTS = {name: hint for name, hint in get_type_hints(StyleTrainingOptions).items() if name in OPTIONS}
+
+#: Fields that may be sent more than once.
+_LISTS = {"photograph", *(name for name, hint in HINTS.items() if get_origin(hint) is tuple)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +91,7 @@ def read_style_request(form: FormData, settings: ApiSettings) -> StyleRequest:
         Problem: 422 with every field that is unknown, missing, repeated or of a bad value; 403 when there are no
             photographs to train on.
     """
-    reader = FormReader(
-        form, files=FILES, texts={"id", *ABOUT, "keep_color", *OPTIONS, "metadata"}, repeatable={"photograph"}
-    )
+    reader = FormReader(form, files=FILES, texts={"id", *ABOUT, "keep_color", *OPTIONS, "metadata"}, repeatable=_LISTS)
     for name in ("id", "style"):
         reader.require(name)
     style_id = reader.text("id") or ""

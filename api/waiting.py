@@ -1,6 +1,6 @@
 """``Prefer: wait=N`` (RFC 7240): the end of a job in the answer, instead of asking again and again."""
 
-from asyncio import CancelledError
+from asyncio import CancelledError, current_task
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,9 +49,14 @@ class Wait:
             return job
         try:
             response.headers[APPLIED] = f"wait={self.seconds}"
-            # A server that stops cancels what still waits; the client shall know its job nevertheless.
-            with suppress(JobsError, CancelledError):
+            # A server that stops cancels what still waits: the client shall know its job nevertheless.
+            with suppress(JobsError):
                 job = await run_sync(self.store.wait, job.id, float(self.seconds), limiter=CapacityLimiter(1))
+            return job
+        except CancelledError:
+            task = current_task()
+            assert task is not None
+            task.uncancel()
             return job
         finally:
             self.waiters.release_on_behalf_of(place)

@@ -1,5 +1,6 @@
 """Painting once more as a picture was painted: its record, read and written."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -38,11 +39,16 @@ class Likeness:
         known = _OPTIONS_OF[self.record.method]
         return {name: value for name, value in self.record.params.items() if name in known}
 
-    def completed(self, pictures: Pictures) -> Pictures:
-        """With the trained styles and the automatic mask, where the command line names none of their kind."""
+    def completed(self, pictures: Pictures, engine: Mapping[str, Any]) -> Pictures:
+        """With the trained styles and the automatic mask, where the command line names none of their kind.
+
+        Args:
+            engine: the options in force.
+        """
         params = self.record.params
         recorded = str(params.get("style_id") or "")
-        if recorded and not pictures.style_ids and not (self.record.method == "fast" and pictures.styles):
+        wanted = engine.get("init") == "fast" if self.record.method == "gatys" else not pictures.styles
+        if recorded and wanted and not pictures.style_ids:
             pictures = replace(pictures, style_ids=recorded.split(","))
         if not (pictures.masks or pictures.auto_mask):
             pictures = replace(pictures, auto_mask=params.get("auto_mask"))

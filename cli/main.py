@@ -165,7 +165,7 @@ def stylize(
     defaults = (likeness.options if likeness else {}) | _defaults(preset, init_image)
     pictures = _pictures(content, style, style_id, mask, auto_mask, init_image)
     if likeness:
-        pictures = likeness.completed(pictures)
+        pictures = likeness.completed(pictures, {**defaults, **engine})
     pictures = check_styles(pictures, engine, defaults=defaults, preset=preset)
     if likeness:
         likeness.check(pictures)

@@ -90,6 +90,9 @@ def sheet(
         raise typer.BadParameter(f"{down.name} is that of the rows", param_hint="--columns")
     if "snapshot_every" in (engine.keys() | {down.name, across.name}):
         raise typer.BadParameter("goes with a single picture: nst stylize", param_hint="--snapshot-every")
+    starts = [engine.get("init"), *(value for axis in (down, across) if axis.name == "init" for value in axis.values)]
+    if "fast" in starts:
+        raise typer.BadParameter("fast goes with a single picture: nst stylize", param_hint="--init")
     output_format = format_of(output)
     from nst_core.allocator import keep_freed_memory
     from nst_core.contact_sheet import contact_sheet

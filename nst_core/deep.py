@@ -27,6 +27,9 @@ _TIFF_COMPRESSIONS = (1, 5, 8, 32946, 32773)
 #: A tile is decoded as a whole, however small the picture is.
 _LARGEST_TILE = 4096
 
+#: Of a picture that are laid on white at a time.
+_ROWS = 256
+
 #: What makes samples (H, W, C) upright, by EXIF orientation.
 _TURNS: dict[int, Callable[[Samples], Samples]] = {
     2: lambda samples: samples[:, ::-1],
@@ -112,9 +115,14 @@ def read_deep(data: bytes, image: Image.Image, orientation: int) -> tuple[DeepPi
 
 
 def _on_white(colors: Samples, alpha: Samples) -> Samples:
-    # The sum fits into 32 bits, because the weights of the two numbers of 16 bits add up to 65535.
-    weight = alpha[..., None].astype(np.uint32)
-    return ((colors * weight + WHITE * (WHITE - weight) + WHITE // 2) // WHITE).astype(np.uint16)
+    laid = np.empty_like(colors)
+    # Some rows at a time: the steps between take several times the memory of what they work on.
+    for top in range(0, len(colors), _ROWS):
+        rows = slice(top, top + _ROWS)
+        # The sum fits into 32 bits, because the weights of the two numbers of 16 bits add up to 65535.
+        weight = alpha[rows, ..., None].astype(np.uint32)
+        laid[rows] = (colors[rows] * weight + WHITE * (WHITE - weight) + WHITE // 2) // WHITE
+    return laid
 
 
 def _as_srgb(colors: Samples, profile: bytes | None) -> Samples:

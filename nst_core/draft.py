@@ -14,7 +14,7 @@ from nst_core.fast import paint_fast
 from nst_core.fast_models import FastModels
 from nst_core.gatys import Canvas, Subject
 from nst_core.objective import Objective
-from nst_core.options import SMALLEST_SIDE, FastOptions, GatysOptions
+from nst_core.options import SMALLEST_SIDE, FastOptions, GatysOptions, style_long_side
 from nst_core.pyramid import plan
 
 #: Long side in pixels at which the trained styles are compared: enough to tell one painting from another.
@@ -44,11 +44,14 @@ def draft(
         style_ids: one for all styles, or one for each; none leaves the choice to :func:`closest`.
 
     Raises:
-        InvalidOptions: as :func:`paint_fast`.
+        InvalidOptions: as :func:`paint_fast`, or the options do not fit the subject.
         UnknownStyle: the gallery has none of an id.
         CorruptWeights: the file of one is damaged.
     """
-    assert subject.content is not None
+    given = subject.content is not None
+    options.check_images(content=given, styles=len(subject.styles), masks=len(subject.masks))
+    options.check_draft(style_ids=len(style_ids), styles=len(subject.styles))
+    assert subject.content is not None  # it is needed
     chosen = tuple(style_ids) or closest(subject, options, encoder, models)
     if not chosen:
         return Draft(picture=subject.content, style_ids=())
@@ -56,7 +59,8 @@ def draft(
     masks: Sequence[Image.Image] = ()
     if len(chosen) > 1:
         fast, masks = replace(fast, color=options.color, style_weights=options.style_weights), subject.masks
-    styles = [models.get(style_id) for style_id in chosen]
+    # In strokes for the style images' size, or in the nearest that were learned.
+    styles = [models.get(style_id).of_size(options.style_size or options.size) for style_id in chosen]
     return Draft(picture=paint_fast(subject.content, styles, fast, masks=masks), style_ids=chosen)
 
 
@@ -66,7 +70,7 @@ def closest(subject: Subject, options: GatysOptions, encoder: Encoder, models: F
     All are painted and measured at a long side of at most SIDE pixels.
     """
     assert subject.content is not None
-    size = min(options.size, SIDE)
+    size = min(options.size, style_long_side(*subject.content.size, SIDE))
     style_size = max(SMALLEST_SIDE, round((options.style_size or options.size) * size / options.size))
     small = replace(options, size=size, style_size=style_size, scales=1, tile=None)
     scale = plan(*subject.content.size, small)[-1]
@@ -83,7 +87,7 @@ def closest(subject: Subject, options: GatysOptions, encoder: Encoder, models: F
     losses: dict[tuple[str, ...], float] = {(): loss(subject.content)}
     for style_id in models.gallery.styles:
         try:
-            losses[style_id,] = loss(paint_fast(subject.content, [models.get(style_id)], fast))
+            losses[style_id,] = loss(paint_fast(subject.content, [models.get(style_id).of_size(style_size)], fast))
         except CorruptWeights:
             continue  # it cannot be what was meant
     return min(losses, key=lambda chosen: losses[chosen])

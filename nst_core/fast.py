@@ -96,7 +96,7 @@ def _painted(image: Tensor, styled: Styled, options: FastOptions) -> Tensor:
     network, vector, deviation = styled
     device = vector.device
     if deviation:
-        image = image + deviation * grain(*image.shape[2:])
+        image = grain(*image.shape[2:]).mul_(deviation).add_(image)
     with autocast(device, choose_precision(options.precision, device)):
         if image.shape[2] * image.shape[3] > WHOLE_PIXELS:
             return paint_in_strips(network, image, vector)

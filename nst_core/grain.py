@@ -5,8 +5,6 @@ Noise gives it something to start different strokes from; texture networks draw 
 al. 2016, "Texture Networks").  Ours is a function of the place alone: the same everywhere, in whole pictures and parts.
 """
 
-from functools import cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,11 +17,11 @@ OCTAVES = ((16, 103), (8, 107), (4, 109), (2, 113))
 MARGIN = 2
 
 
-@cache
-def _cells(octave: int) -> Tensor:
-    """Random values (3, N, N) of one octave."""
-    count = OCTAVES[octave][1]
-    return 0.87 * torch.randn(3, count, count, generator=torch.Generator().manual_seed(octave))
+#: Random values (3, N, N) of each octave.  Made once, here: within an export or an inference they would be part of it.
+_CELLS = tuple(
+    0.87 * torch.randn(3, count, count, generator=torch.Generator().manual_seed(octave))
+    for octave, (_, count) in enumerate(OCTAVES)
+)
 
 
 def grain(height: int, width: int, *, top: int = 0, left: int = 0, device: torch.device | None = None) -> Tensor:
@@ -40,7 +38,7 @@ def grain(height: int, width: int, *, top: int = 0, left: int = 0, device: torch
     for octave, (_, count) in enumerate(OCTAVES):
         rows = torch.arange(y, y + tall, device=device).remainder(count)
         columns = torch.arange(x, x + wide, device=device).remainder(count)
-        field = field + _cells(octave).to(device).index_select(1, rows).index_select(2, columns)
+        field = field + _CELLS[octave].to(device).index_select(1, rows).index_select(2, columns)
         field = F.interpolate(field, scale_factor=2.0, mode="bilinear", align_corners=False)
         y, x, tall, wide = 2 * y, 2 * x, 2 * tall, 2 * wide
     return field[:, :, top - y : top - y + height, left - x : left - x + width]

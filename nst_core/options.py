@@ -385,12 +385,13 @@ class StyleTrainingOptions:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """From names and values, as they come out of JSON.
+        """From names and values, as they come out of JSON; a single ``style_size`` need not be a list.
 
         Raises:
             InvalidOptions: as the class, and for an unknown name.
         """
-        return _from_mapping(cls, values)
+        size = values.get("style_size")
+        return _from_mapping(cls, {**values, "style_size": [size]} if isinstance(size, int) else values)
 
 
 #: The iterative engine's options by name, as dataclass fields with ``metadata`` of description, minimum and maximum.

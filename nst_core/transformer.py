@@ -9,7 +9,7 @@ from Johnson et al.: resize-convolutions instead of transposed ones (no checkerb
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -170,6 +170,10 @@ class FastStyle:
     def vector(self, size: int) -> Tensor:
         """The vector (2, C) for strokes of a size: see :func:`vector_of`."""
         return vector_of(self.vectors, self.sizes, size)
+
+    def of_size(self, size: int) -> "FastStyle":
+        """The same in strokes of one size alone, or of the nearest that it has learned."""
+        return replace(self, vectors=self.vector(size)[None], sizes=(size,))
 
 
 def vector_of(vectors: Tensor, sizes: Sequence[int], size: int) -> Tensor:

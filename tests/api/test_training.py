@@ -133,6 +133,13 @@ def test_images_that_cannot_be_learned_from_are_refused(trainer, png: bytes, pic
     assert trainer.get("/jobs").json()["items"] == []
 
 
+def test_sizes_of_strokes_are_a_list(trainer, store: Store, png: bytes) -> None:
+    for sizes in ("64,128", ["64", "128"]):
+        job = post(trainer, png, style_size=sizes, id=f"two{len(sizes)}")
+        assert job.json()["input"]["params"]["style_size"] == [64, 128]
+    assert "smallest first" in refused(post(trainer, png, style_size="128,64"))["style_size"]
+
+
 def test_too_many_photographs_are_refused(trainer, png: bytes) -> None:
     assert refused(post(trainer, png, photographs=17)) == {"photograph": "must be at most 16 files"}
 

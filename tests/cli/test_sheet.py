@@ -62,6 +62,8 @@ def test_what_is_no_option_is_refused(text: str) -> None:
     [
         (("--rows", "tv_weight=0,-1"), "tv_weight must be between 0"),
         (("--rows", "size=64", "--columns", "size=65"), "size is that of the rows"),
+        (("--rows", "init=content,fast"), "fast goes with a single picture"),
+        (("--rows", "size=64", "--snapshot-every", "1"), "goes with a single picture"),
     ],
 )
 def test_what_cannot_be_painted_is_told_before_anything_is(

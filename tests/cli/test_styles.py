@@ -78,6 +78,10 @@ def test_a_trained_style_makes_the_start_of_an_optimisation(
     assert result.exit_code == 0, result.output
     with Image.open(output) as first, Image.open(again) as second:
         assert second.tobytes() == first.tobytes()
+    # What is given goes before what was recorded.
+    result = nst("stylize", content, style, "--like", output, "--init", "content", "--device", "cpu", "--out", again)
+    assert result.exit_code == 0, result.output
+    assert "the start is painted" not in result.output
     result = nst("stylize", content, style, *options, "--style-id", "waves", "--style-id", "waves", "--out", output)
     assert result.exit_code == 1
     assert "name one for all, or one for each style: 2 trained styles, 1 style" in result.output

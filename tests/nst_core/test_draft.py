@@ -89,6 +89,32 @@ def test_the_optimisation_starts_from_it_at_the_full_size(compact: Encoder, mode
         first(subject, options())
 
 
+def test_a_panorama_has_a_closest_style_too(compact: Encoder, models: FastModels) -> None:
+    subject = Subject(content=CONTENT.resize((960, 90)), styles=[STYLE])
+    made = draft(subject, options(size=400), compact, models)
+    assert made.picture.size == ((400, 38) if made.style_ids else (960, 90))
+
+
+def test_the_strokes_of_the_start_are_those_asked_for(compact: Encoder, models: FastModels) -> None:
+    subject = Subject(content=CONTENT, styles=[STYLE])
+    # Not one that was learned: the nearest is taken, as the optimisation has strokes of any size.
+    made = draft(subject, options(style_size=300), compact, models, ["waves"])
+    assert made.picture == painted(models, "waves")
+
+
+@pytest.mark.parametrize(
+    ("changes", "styles", "masks", "field"),
+    [({}, 2, 1, "mask"), ({"style_weights": (1.0, 2.0)}, 1, 0, "style_weights"), ({}, 0, 0, "style")],
+)
+def test_what_cannot_be_painted_has_no_start(
+    compact: Encoder, models: FastModels, changes: dict[str, Any], styles: int, masks: int, field: str
+) -> None:
+    subject = Subject(content=CONTENT, styles=[STYLE] * styles, masks=[Image.new("L", (96, 96), 255)] * masks)
+    with pytest.raises(InvalidOptions) as caught:
+        draft(subject, options(**changes), compact, models)
+    assert caught.value.field == field
+
+
 @pytest.mark.parametrize(
     ("changes", "style_ids", "styles", "field"),
     [({"init": "content"}, 1, 1, "style_id"), ({}, 2, 1, "style_id"), ({}, 2, 3, "style_id")],

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nst_core.errors import InvalidOptions
-from nst_core.options import OPTIONS, GatysOptions, default_of, layer_names, output_size
+from nst_core.options import OPTIONS, GatysOptions, StyleTrainingOptions, default_of, layer_names, output_size
 
 
 def test_defaults_are_valid() -> None:
@@ -78,3 +78,10 @@ def test_output_size() -> None:
 def test_options_are_free_of_torch() -> None:
     code = "import sys, nst_core.options, nst_core.picture; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_single_size_of_strokes_need_not_be_a_list() -> None:
+    assert StyleTrainingOptions.from_mapping({"style_size": 300}).style_size == (300,)
+    assert StyleTrainingOptions.from_mapping({"style_size": [300, 600]}).style_size == (300, 600)
+    with pytest.raises(InvalidOptions, match="smallest first"):
+        StyleTrainingOptions(style_size=(600, 300))
