@@ -49,11 +49,10 @@ class Wait:
             return job
         try:
             response.headers[APPLIED] = f"wait={self.seconds}"
-            # A server that stops cancels what still waits: the client shall know its job nevertheless.
             with suppress(JobsError):
                 job = await run_sync(self.store.wait, job.id, float(self.seconds), limiter=CapacityLimiter(1))
             return job
-        except CancelledError:
+        except CancelledError:  # by a server that stops; the client shall know its job nevertheless
             task = current_task()
             assert task is not None
             task.uncancel()

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from nst_core.allocator import keep_freed_memory
 from nst_core.device import autocast, choose_device, choose_precision
-from nst_core.grain import grain
+from nst_core.grain import with_grain
 from nst_core.streaming import paint_in_strips
 from nst_core.transformer import TransformerNetwork
 
@@ -82,7 +82,7 @@ def pass_of(name: str, width: int, height: int, device: torch.device, *, strips:
 
     def fast() -> object:
         # With the grain that a style expects on a photograph, which takes its part of the time.
-        grainy = placed + 0.08 * grain(height, width, device=placed.device)
+        grainy = with_grain(placed, 0.08)
         with autocast(device, precision):
             return paint_in_strips(network, grainy, style) if strips else network(grainy, style)
 

@@ -67,12 +67,11 @@ def paint_like(
     )
     encoder = EncoderCache(device, weights_dir).get(options.encoder, normalized=options.normalize_weights)
     weights: list[str] = []
-    options.check_draft(style_ids=len(pictures.style_ids), styles=len(pictures.styles))
     if options.init == "fast":
         models = FastModels(Gallery(styles_dir), device)
         made = draft(subject, options, encoder, models, pictures.style_ids)
         subject = replace(subject, initial=made.picture)
-        weights = [models.gallery[style_id].weights_sha256 for style_id in made.style_ids]
+        weights = models.gallery.digests(made.style_ids)
         out.print(f"the start is painted in {', '.join(made.style_ids) or 'nothing: no trained style comes closer'}")
     clock = ScaleClock()
     with progress_bar("painting") as bar:
@@ -113,7 +112,7 @@ def paint_in_styles(
         image=paint_fast_image(content, styles, options, masks=_masks(content, pictures)),
         by=", ".join(pictures.style_ids),
         options=_in_force(options, device),
-        weights_sha256=[models.gallery[style_id].weights_sha256 for style_id in pictures.style_ids],
+        weights_sha256=models.gallery.digests(pictures.style_ids),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nst_core.grain import grain
+from nst_core.grain import with_grain
 from nst_core.options import SHORTEST_SIDE
 from nst_core.transformer import FastStyle, TransformerNetwork
 
@@ -23,9 +23,7 @@ class _StyledNetwork(nn.Module):
         self.register_buffer("vector", vector)
 
     def forward(self, image: Tensor) -> Tensor:
-        if self.deviation:
-            image = image + self.deviation * grain(image.shape[2], image.shape[3])
-        painted: Tensor = self.network(image, self.vector)
+        painted: Tensor = self.network(with_grain(image, self.deviation), self.vector)
         return painted.clamp(0, 1)
 
 

@@ -10,7 +10,7 @@ from nst_core.color import painted_colors, style_colors
 from nst_core.deep import Picture
 from nst_core.device import autocast, choose_precision
 from nst_core.errors import InvalidOptions
-from nst_core.grain import grain
+from nst_core.grain import with_grain
 from nst_core.image import to_picture, to_tensor
 from nst_core.options import SHORTEST_SIDE, Color, FastOptions, output_size
 from nst_core.regions import region_maps
@@ -95,8 +95,7 @@ def _painted(image: Tensor, styled: Styled, options: FastOptions) -> Tensor:
     """What the network paints, (1, 3, H, W) on the CPU."""
     network, vector, deviation = styled
     device = vector.device
-    if deviation:
-        image = grain(*image.shape[2:]).mul_(deviation).add_(image)
+    image = with_grain(image, deviation)
     with autocast(device, choose_precision(options.precision, device)):
         if image.shape[2] * image.shape[3] > WHOLE_PIXELS:
             return paint_in_strips(network, image, vector)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -81,6 +81,14 @@ class Gallery:
         if style_id not in self.styles:
             raise UnknownStyle(f"there is no style {style_id!r} in the gallery")
         return self.styles[style_id]
+
+    def digests(self, style_ids: Iterable[str]) -> list[str]:
+        """SHA-256 of the weights of styles.
+
+        Raises:
+            UnknownStyle: there is none of an id.
+        """
+        return [self[style_id].weights_sha256 for style_id in style_ids]
 
     @property
     def trunk_file(self) -> Path:

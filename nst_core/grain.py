@@ -16,7 +16,6 @@ OCTAVES = ((16, 103), (8, 107), (4, 109), (2, 113))
 #: Cells of the coarsest octave around a part, so that its borders, too, are interpolated from both sides.
 MARGIN = 2
 
-
 #: Random values (3, N, N) of each octave.  Made once, here: within an export or an inference they would be part of it.
 _CELLS = tuple(
     0.87 * torch.randn(3, count, count, generator=torch.Generator().manual_seed(octave))
@@ -42,3 +41,11 @@ def grain(height: int, width: int, *, top: int = 0, left: int = 0, device: torch
         field = F.interpolate(field, scale_factor=2.0, mode="bilinear", align_corners=False)
         y, x, tall, wide = 2 * y, 2 * x, 2 * tall, 2 * wide
     return field[:, :, top - y : top - y + height, left - x : left - x + width]
+
+
+def with_grain(image: Tensor, deviation: float, *, top: int = 0, left: int = 0) -> Tensor:
+    """Images (N, 3, H, W) with the grain of a place; as they are for a deviation of 0."""
+    if not deviation:
+        return image
+    height, width = image.shape[2:]
+    return grain(height, width, top=top, left=left, device=image.device).mul_(deviation) + image

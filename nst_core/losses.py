@@ -5,6 +5,7 @@ for every encoder, layer and image size (the papers' raw sums differ by orders o
 All accumulate in float32, whatever the precision of the features.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,6 +13,9 @@ from torch import Tensor
 
 #: Keeps the relative losses finite for a black or constant target.
 EPSILON = 1e-8
+
+#: Adds to a gradient, in place, that of a loss of an image, times a slope.
+AddGradient = Callable[[Tensor, Tensor, Tensor | float], None]
 
 
 class _GramMatrix(torch.autograd.Function):
@@ -79,36 +83,21 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
     return (error / target.pow(2).mean((1, 2, 3)).clamp_min(EPSILON)).mean()
 
 
-class _TotalVariation(torch.autograd.Function):
-    """By hand: autograd would keep several copies of an image, which may be most of the memory."""
+class _PixelLoss(torch.autograd.Function):
+    """A loss of single pixels with its gradient by hand: autograd would keep several copies of an image."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor) -> Tensor:
+    def forward(ctx: Any, image: Tensor, loss: Callable[[Tensor], Tensor], add_gradient: AddGradient) -> Tensor:
         ctx.save_for_backward(image)
-        return _mean_square(image.diff(dim=2)) + _mean_square(image.diff(dim=3))
+        ctx.add_gradient = add_gradient
+        return loss(image)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
         (image,) = ctx.saved_tensors
         gradient = torch.zeros_like(image)
-        add_total_variation_gradient(gradient, image, slope)
-        return gradient
-
-
-class _RangePenalty(torch.autograd.Function):
-    """By hand, as the total variation."""
-
-    @staticmethod
-    def forward(ctx: Any, image: Tensor) -> Tensor:
-        ctx.save_for_backward(image)
-        return _mean_square(image - image.clamp(0, 1))
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
-        (image,) = ctx.saved_tensors
-        gradient = torch.zeros_like(image)
-        add_range_penalty_gradient(gradient, image, slope)
-        return gradient
+        ctx.add_gradient(gradient, image, slope)
+        return gradient, None, None
 
 
 def _mean_square(values: Tensor) -> Tensor:
@@ -125,8 +114,12 @@ def total_variation(image: Tensor) -> Tensor:
     Returns:
         A scalar in [0, 2]; 0 for a constant image.
     """
-    variation: Tensor = _TotalVariation.apply(image)
+    variation: Tensor = _PixelLoss.apply(image, _variation, add_total_variation_gradient)
     return variation
+
+
+def _variation(image: Tensor) -> Tensor:
+    return _mean_square(image.diff(dim=2)) + _mean_square(image.diff(dim=3))
 
 
 def add_total_variation_gradient(gradient: Tensor, image: Tensor, slope: Tensor | float) -> None:
@@ -142,8 +135,12 @@ def add_total_variation_gradient(gradient: Tensor, image: Tensor, slope: Tensor 
 
 def range_penalty(image: Tensor) -> Tensor:
     """Mean squared distance of pixels to [0, 1]: keeps an unbounded optimiser near what a file can hold."""
-    penalty: Tensor = _RangePenalty.apply(image)
+    penalty: Tensor = _PixelLoss.apply(image, _excess, add_range_penalty_gradient)
     return penalty
+
+
+def _excess(image: Tensor) -> Tensor:
+    return _mean_square(image - image.clamp(0, 1))
 
 
 def add_range_penalty_gradient(gradient: Tensor, image: Tensor, slope: Tensor | float) -> None:

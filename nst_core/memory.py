@@ -83,9 +83,10 @@ def tile_for(width: int, height: int, options: GatysOptions, free: int) -> int |
     asked = options.tile if options.tile and options.tile < max(width, height) else None
     if whole <= allowed and not asked:
         return None
-    tiles = [tile for tile in TILES if tile < max(width, height)] if is_additive(options.style_loss) else []
     if asked:
         tiles = [asked]
+    else:
+        tiles = [tile for tile in TILES if tile < max(width, height)] if is_additive(options.style_loss) else []
     for tile in tiles:
         if needed_bytes(width, height, options, tile) <= allowed:
             if not asked:

@@ -176,9 +176,13 @@ class TiledObjective(Objective):
         self, encoder: Encoder, targets: Targets, options: GatysOptions, dtype: torch.dtype, tile: int
     ) -> None:
         self.tile = tile
-        self._energies: dict[str, Tensor] = {}
         self._generator = torch.Generator().manual_seed(options.seed)
         super().__init__(encoder, targets, options, dtype)
+        # Sums of squares of the content's features, by layer.
+        self._energies = {
+            layer: torch.linalg.vector_norm(kept, dtype=torch.float32).square().clamp_min(EPSILON * kept.numel())
+            for layer, kept in self.kept.items()
+        }
 
     def _content_features(self) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
@@ -262,19 +266,12 @@ class TiledObjective(Objective):
             losses = self._total(pixels, content, style)
         return {name: value.detach() for name, value in (losses | by_layer).items()}, gradient
 
-    def _energy(self, layer: str, kept: Tensor) -> Tensor:
-        """The sum of squares of a layer's features of the content."""
-        if layer not in self._energies:
-            energy = torch.linalg.vector_norm(kept, dtype=torch.float32).square()
-            self._energies[layer] = energy.clamp_min(EPSILON * kept.numel())
-        return self._energies[layer]
-
     def _content_part(self, features: dict[str, Tensor], tile: _Tile) -> Tensor:
         """The tile's part of the content loss."""
         content = self.content.new_zeros(())
         for layer, kept in self.kept.items():
             error = (features[layer].float() - tile.of(kept, _step(layer)).float()).square().sum()
-            content = content + self.content_weights[layer] * error / self._energy(layer, kept)
+            content = content + self.content_weights[layer] * error / self._energies[layer]
         return content
 
 

@@ -29,7 +29,7 @@ from nst_core.errors import CorruptWeights, TrainingFailed
 from nst_core.fast_models import load_trunk, read_style
 from nst_core.files import load_checkpoint, replaced, save_checkpoint
 from nst_core.gallery import MANIFEST, SAMPLE, TRUNK, Gallery, Style
-from nst_core.grain import grain
+from nst_core.grain import with_grain
 from nst_core.image import to_picture, to_tensor
 from nst_core.losses import content_loss, gram_matrix, range_penalty, style_loss, total_variation
 from nst_core.options import DEFAULT_STYLE_SIZE, StyleTrainingOptions, output_size, style_long_side
@@ -244,10 +244,8 @@ class StyleTraining:
 
     def _grainy(self, images: Tensor, place: tuple[int, int] = (0, 0)) -> Tensor:
         """Photographs (N, 3, H, W) as the network sees them."""
-        if not self.options.grain:
-            return images
         top, left = place
-        return images + self.options.grain * grain(*images.shape[2:], top=top, left=left, device=images.device)
+        return with_grain(images, self.options.grain, top=top, left=left)
 
     @property
     def fraction(self) -> float:

@@ -138,7 +138,7 @@ class GatysPainter(Painter):
         assert self.models is not None
         made = draft(self.subject, self.options, self._network, self.models, self.style_ids)
         self.subject = replace(self.subject, initial=made.picture)
-        self.weights_sha256 = [self.models.gallery[style_id].weights_sha256 for style_id in made.style_ids]
+        self.weights_sha256 = self.models.gallery.digests(made.style_ids)
         logger.info("the start is painted in: %s", ", ".join(made.style_ids) or "nothing, it is the content")
 
     @override
@@ -192,7 +192,7 @@ class FastPainter(Painter):
     def load(self) -> None:
         models, before = self.models, self.models.misses
         self._styles = [models.get(style_id) for style_id in self.style_ids]
-        self.weights_sha256 = [models.gallery[style_id].weights_sha256 for style_id in self.style_ids]
+        self.weights_sha256 = models.gallery.digests(self.style_ids)
         if models.misses > before:
             told = (", ".join(self.style_ids), models.bytes / 1e6, models.hits, models.misses)
             logger.info("style %s: loaded; %.1f MB of styles here, %d hits, %d misses so far", *told)
