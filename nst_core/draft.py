@@ -13,8 +13,9 @@ from nst_core.errors import CorruptWeights
 from nst_core.fast import paint_fast
 from nst_core.fast_models import FastModels
 from nst_core.gatys import Canvas, Subject
+from nst_core.memory import free_bytes, tile_for
 from nst_core.objective import Objective
-from nst_core.options import SMALLEST_SIDE, FastOptions, GatysOptions, style_long_side
+from nst_core.options import SMALLEST_SIDE, FastOptions, GatysOptions, output_size, style_long_side
 from nst_core.pyramid import plan
 
 #: Long side in pixels at which the trained styles are compared: enough to tell one painting from another.
@@ -45,6 +46,7 @@ def draft(
 
     Raises:
         InvalidOptions: as :func:`paint_fast`, or the options do not fit the subject.
+        TooLittleMemory: the optimisation that shall follow does not fit by any means.
         UnknownStyle: the gallery has none of an id.
         CorruptWeights: the file of one is damaged.
     """
@@ -52,6 +54,9 @@ def draft(
     options.check_images(content=given, styles=len(subject.styles), masks=len(subject.masks))
     options.check_draft(style_ids=len(style_ids), styles=len(subject.styles))
     assert subject.content is not None  # it is needed
+    # Told before a draft is painted in vain.
+    whole = output_size(*subject.content.size, options.size)
+    tile_for(*whole, options, free_bytes(next(encoder.parameters()).device))
     chosen = tuple(style_ids) or closest(subject, options, encoder, models)
     if not chosen:
         return Draft(picture=subject.content, style_ids=())

@@ -10,7 +10,7 @@ from PIL import Image
 
 from nst_core.draft import Draft, closest, draft
 from nst_core.encoders import Encoder
-from nst_core.errors import InvalidOptions, UnknownStyle
+from nst_core.errors import InvalidOptions, TooLittleMemory, UnknownStyle
 from nst_core.fast import paint_fast
 from nst_core.fast_models import FastModels
 from nst_core.gallery import Gallery
@@ -113,6 +113,16 @@ def test_what_cannot_be_painted_has_no_start(
     with pytest.raises(InvalidOptions) as caught:
         draft(subject, options(**changes), compact, models)
     assert caught.value.field == field
+
+
+def test_nothing_is_drafted_for_a_picture_that_does_not_fit(
+    compact: Encoder, models: FastModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nst_core.draft.free_bytes", lambda _: 1000)
+    before = models.misses + models.hits
+    with pytest.raises(TooLittleMemory):
+        draft(Subject(content=CONTENT, styles=[STYLE]), options(), compact, models, ["waves"])
+    assert models.misses + models.hits == before
 
 
 @pytest.mark.parametrize(
