@@ -183,7 +183,8 @@ class _JobReader(FormReader):
             self.bound(name, values, settings.max_size, "NST_MAX_SIZE")
         options = self.options(engine, values) or engine()
         if isinstance(options, GatysOptions) and (options.init == "image") != ("init_image" in self.files):
-            self.refuse("init_image", "goes with init=image, and only with it")
+            missing, needless = "is required for init=image", "goes with init=image only"
+            self.refuse("init_image", missing if options.init == "image" else needless)
         if isinstance(options, GatysOptions) and options.snapshots > settings.max_snapshots:
             most = f"{settings.max_snapshots} at most (NST_MAX_SNAPSHOTS)"
             self.refuse("snapshot_every", f"makes {options.snapshots} snapshots; this server keeps {most}")

@@ -13,7 +13,7 @@ from api.errors import Problem
 from api.settings import ApiSettings
 from nst_core.errors import InvalidImage
 from nst_core.options import SHORTEST_SIDE, output_size
-from nst_core.picture import ImageTooLarge, PictureLimits, UnsupportedFormat, decode
+from nst_core.picture import ImageTooLarge, PictureLimits, UnsupportedFormat, decode, decode_mask
 
 _STATUSES: dict[type[InvalidImage], int] = {ImageTooLarge: 413, UnsupportedFormat: 415}
 
@@ -61,13 +61,14 @@ async def check_image(name: str, upload: UploadFile, settings: ApiSettings, limi
 
 
 def decode_upload(name: str, data: bytes, settings: ApiSettings) -> Image.Image:
-    """The picture of the file that was sent in a field, in RGB.  It takes time; call it in a thread.
+    """The picture of the file that was sent in a field, in RGB; a mask in grey.  It takes time; call it in a thread.
 
     Raises:
         Problem: as :func:`check_image`.
     """
+    read = decode_mask if name == "mask" else decode
     try:
-        return decode(data, PictureLimits(max_pixels=settings.max_image_pixels, max_side=settings.max_image_side))
+        return read(data, PictureLimits(max_pixels=settings.max_image_pixels, max_side=settings.max_image_side))
     except InvalidImage as error:
         status = _STATUSES.get(type(error), 400)
         detail = str(error) + (" (NST_MAX_IMAGE_PIXELS, NST_MAX_IMAGE_SIDE)" if status == 413 else "")

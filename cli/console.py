@@ -1,7 +1,7 @@
 """What the commands share: the terminal, errors, progress, image files."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,8 +72,19 @@ def read_photograph(path: Path) -> Any:
     """A picture and what else its file tells, as ``nst_core.picture`` has them; an unreadable one is named."""
     from nst_core.picture import decode_photograph
 
+    return _read(path, decode_photograph)
+
+
+def read_mask(path: Path) -> Any:
+    """A mask as the engines take it; an unreadable one is named."""
+    from nst_core.picture import decode_mask
+
+    return _read(path, decode_mask)
+
+
+def _read(path: Path, decode: Callable[[bytes], Any]) -> Any:
     try:
-        return decode_photograph(path.read_bytes())
+        return decode(path.read_bytes())
     except NSTError as error:
         raise fail(f"{path.name}: {error}") from None
 

@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from cli.console import fail, warn, write
 from cli.engine_options import Pictures
 from cli.painting import Painted
-from nst_core.options import FAST_OPTIONS, OPTIONS
+from nst_core.options import FAST_OPTIONS, OPTIONS, AutoMask
 from nst_core.record import NoRecord, Record, version
 
 #: The options of each engine.
 _OPTIONS_OF: dict[str, Any] = {"gatys": OPTIONS, "fast": FAST_OPTIONS}
+
+#: Options that leave the picture as it is, and are asked for anew.
+_NOT_OF_THE_PICTURE = {"snapshot_every"}
 
 
 class Likeness:
@@ -32,12 +35,18 @@ class Likeness:
             raise fail(message) from None
         if self.record.method not in _OPTIONS_OF:
             raise fail(f"{path.name} was not painted, but is of a job of method {self.record.method}")
+        mask = self.record.params.get("auto_mask")
+        if mask is not None and mask not in get_args(AutoMask):
+            raise fail(f"{path.name}: auto_mask must be one of {', '.join(get_args(AutoMask))}")
 
     @property
     def options(self) -> dict[str, Any]:
         """The engine's options by name."""
-        known = _OPTIONS_OF[self.record.method]
-        return {name: value for name, value in self.record.params.items() if name in known}
+        known = _OPTIONS_OF[self.record.method].keys() - _NOT_OF_THE_PICTURE
+        found = {name: value for name, value in self.record.params.items() if name in known}
+        if found.get("style_size") == found.get("size"):  # it follows a size that the command line gives
+            found.pop("style_size", None)
+        return found
 
     def completed(self, pictures: Pictures, engine: Mapping[str, Any]) -> Pictures:
         """With the trained styles and the automatic mask, where the command line names none of their kind.
@@ -91,7 +100,7 @@ def record_of(painted: Painted, pictures: Pictures, device: Any, **params: Any) 
     Args:
         params: what a job has besides the engine's options.
     """
-    style_ids = {"style_id": ",".join(pictures.style_ids)} if pictures.style_ids else {}
+    style_ids = {"style_id": ",".join(painted.style_ids)} if painted.style_ids else {}
     return Record(
         method=pictures.method,
         params=painted.options | style_ids | {"auto_mask": pictures.auto_mask} | params,

@@ -1,10 +1,11 @@
 """Painting on this machine, without the service."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cli.console import out, progress_bar, read_picture
+from cli.console import out, progress_bar, read_mask, read_picture
 from cli.engine_options import Pictures
 from cli.snapshots import SnapshotFolder
 
@@ -16,13 +17,15 @@ class Painted:
     Attributes:
         image: (1, 3, H, W), RGB in [0, 1].
         by: the encoder, or the trained styles.
-        options: the engine's, with the precision in force.
+        options: the engine's, with the precision and the tiles in force.
+        style_ids: the trained styles that took part.
         losses, similarity, stages, weights_sha256: see ``nst_core.record``.
     """
 
     image: Any
     by: str
     options: dict[str, Any]
+    style_ids: Sequence[str] = ()
     losses: dict[str, float] = field(default_factory=dict)
     similarity: float | None = None
     stages: list[Any] = field(default_factory=list)
@@ -66,12 +69,13 @@ def paint_like(
         initial=read_picture(pictures.initial) if pictures.initial else None,
     )
     encoder = EncoderCache(device, weights_dir).get(options.encoder, normalized=options.normalize_weights)
+    drafted: Sequence[str] = ()
     weights: list[str] = []
     if options.init == "fast":
         models = FastModels(Gallery(styles_dir), device)
         made = draft(subject, options, encoder, models, pictures.style_ids)
         subject = replace(subject, initial=made.picture)
-        weights = models.gallery.digests(made.style_ids)
+        drafted, weights = made.style_ids, models.gallery.digests(made.style_ids)
         out.print(f"the start is painted in {', '.join(made.style_ids) or 'nothing: no trained style comes closer'}")
     clock = ScaleClock()
     with progress_bar("painting") as bar:
@@ -84,7 +88,8 @@ def paint_like(
     return Painted(
         image=last.image,
         by=options.encoder,
-        options=_in_force(options, device),
+        options=_in_force(options, device) | ({"tile": last.tile} if last.tile else {}),
+        style_ids=drafted,
         losses=last.losses,
         similarity=picture_similarity(last.picture(), content) if content else None,
         stages=clock.scales,
@@ -103,15 +108,20 @@ def paint_in_styles(
     from nst_core.fast import paint_fast_image
     from nst_core.fast_models import FastModels
     from nst_core.gallery import Gallery
+    from nst_core.image import to_picture
     from nst_core.options import FastOptions
+    from nst_core.similarity import picture_similarity
 
     options = FastOptions.from_mapping(engine)
     models = FastModels(Gallery(styles_dir), device)
     styles = [models.get(style_id) for style_id in pictures.style_ids]
+    image = paint_fast_image(content, styles, options, masks=_masks(content, pictures))
     return Painted(
-        image=paint_fast_image(content, styles, options, masks=_masks(content, pictures)),
+        image=image,
         by=", ".join(pictures.style_ids),
         options=_in_force(options, device),
+        style_ids=pictures.style_ids,
+        similarity=picture_similarity(to_picture(image), content),
         weights_sha256=models.gallery.digests(pictures.style_ids),
     )
 
@@ -128,4 +138,4 @@ def _masks(content: Any, pictures: Pictures) -> list[Any]:
         from nst_core.segmentation import auto_mask
 
         return [auto_mask(eight_bits(content), pictures.auto_mask)]
-    return [read_picture(path) for path in pictures.masks]
+    return [read_mask(path) for path in pictures.masks]

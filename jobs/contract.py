@@ -103,7 +103,7 @@ class Output(_Model):
         ge=-1,
         le=1,
         description="Structural similarity (SSIM) of the grey result to the grey content, 1 for the same; null for "
-        "`fast`, for a training, and without a content.",
+        "a training, and without a content.",
     )
 
 

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         default=7 * 86_400, ge=1, description="Seconds after a job's expiry in which it answers 410 rather than 404."
     )
     lease_seconds: float = Field(
-        default=30.0,
+        default=8.0,
         ge=0.1,
         description="Seconds after the last sign of life of a worker until another may take its job over.",
     )

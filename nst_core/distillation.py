@@ -354,7 +354,8 @@ class Distillation:
         """Goes on from a checkpoint of the same options.
 
         Raises:
-            TrainingFailed: it cannot be read or belongs to a training with other options.
+            CorruptCheckpoint: it cannot be read.
+            TrainingFailed: it belongs to a training with other options.
         """
         state = load_checkpoint(path, self.device)
         if state["options"] != asdict(self.options):

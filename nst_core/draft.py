@@ -56,7 +56,7 @@ def draft(
     assert subject.content is not None  # it is needed
     # Told before a draft is painted in vain.
     whole = output_size(*subject.content.size, options.size)
-    tile_for(*whole, options, free_bytes(next(encoder.parameters()).device))
+    tile_for(*whole, options, free_bytes(next(encoder.parameters()).device), masks=len(subject.masks))
     chosen = tuple(style_ids) or closest(subject, options, encoder, models)
     if not chosen:
         return Draft(picture=subject.content, style_ids=())

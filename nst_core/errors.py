@@ -10,6 +10,7 @@ NSTError
 ├── UnknownStyle         there is no trained style of this id
 ├── TooLittleMemory      a picture of this size does not fit, not even in tiles
 ├── Diverged             the optimisation ended in NaN, also with safer settings
+├── CorruptCheckpoint    from where to go on cannot be read
 └── TrainingFailed       a training cannot start or go on
 """
 
@@ -77,6 +78,12 @@ class Diverged(NSTError):
     """The optimisation diverged, also after a restart with safer settings."""
 
     code = "diverged"
+
+
+class CorruptCheckpoint(NSTError):
+    """The checkpoint cannot be read."""
+
+    code = "corrupt_checkpoint"
 
 
 class TrainingFailed(NSTError):

@@ -70,8 +70,9 @@ def paint_fast_image(
         shares = region_maps(masks, width, height) * (weights / weights.max()).view(-1, 1, 1, 1)
     else:
         shares = (weights / weights.sum()).view(-1, 1, 1, 1)
-        chosen, shares = _interpolated(chosen, shares)
-    colors = options.color * (len(chosen) if len(options.color) == 1 else 1)
+        if len(set(options.color)) == 1:  # else each is coloured on its own
+            chosen, shares = _interpolated(chosen, shares)
+    colors = options.color * len(chosen) if len(options.color) == 1 else options.color[: len(chosen)]
     result = image.clone()
     for styled, share, color in zip(chosen, shares, colors, strict=True):
         painted = _painted(image, styled, options).clamp_(0, 1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from nst_core.errors import InvalidOptions
 from nst_core.options import LOSSY_FORMATS, OutputFormat
@@ -23,7 +23,7 @@ class FileOptions:
         keep_metadata: whether the content's EXIF data goes into the file.
 
     Raises:
-        InvalidOptions: the format cannot do that.
+        InvalidOptions: a value is out of its bounds, or the format cannot do that.
     """
 
     output_format: OutputFormat = "png"
@@ -32,6 +32,14 @@ class FileOptions:
     keep_metadata: bool = False
 
     def __post_init__(self) -> None:
+        if self.quality is not None and not (type(self.quality) is int and 1 <= self.quality <= 100):
+            raise InvalidOptions("quality must be a whole number between 1 and 100", field="quality")
+        if self.bit_depth not in get_args(BitDepth):
+            raise InvalidOptions(
+                f"bit_depth must be one of {', '.join(map(str, get_args(BitDepth)))}", field="bit_depth"
+            )
+        if not isinstance(self.keep_metadata, bool):
+            raise InvalidOptions("keep_metadata must be true or false", field="keep_metadata")
         if self.quality is not None and self.output_format not in LOSSY_FORMATS:
             raise InvalidOptions(f"quality goes with output_format {' or '.join(LOSSY_FORMATS)} only", field="quality")
         if self.bit_depth == 16 and self.output_format not in DEEP_FORMATS:

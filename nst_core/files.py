@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and checkpoints of trainings."""
+"""Files that are written whole or not at all, and checkpoints."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from nst_core.errors import TrainingFailed
+from nst_core.errors import CorruptCheckpoint
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def replaced(path: Path) -> Iterator[Path]:
 
 
 def save_checkpoint(state: Mapping[str, Any], file: Path | BinaryIO) -> None:
-    """Writes a training's state, tensors and plain values."""
+    """Writes a state: tensors and plain values."""
     if not isinstance(file, Path):
         torch.save(dict(state), file)
         return
@@ -32,13 +32,13 @@ def load_checkpoint(file: Path | BinaryIO, device: torch.device) -> dict[str, An
     """What :func:`save_checkpoint` wrote, its tensors on ``device``.
 
     Raises:
-        TrainingFailed: it cannot be read.
+        CorruptCheckpoint: it cannot be read.
     """
     try:
         state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # torch raises many types for a damaged file
         name = f" {file.name}" if isinstance(file, Path) else ""
-        raise TrainingFailed(
+        raise CorruptCheckpoint(
             f"the checkpoint{name} cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}"
         ) from None
     return state

@@ -6,30 +6,35 @@ optimisation goes through a pyramid of scales (see :mod:`nst_core.pyramid`).
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from nst_core.checkpoint import Checkpoint
 from nst_core.color import content_colors, painted_colors, style_colors
 from nst_core.deep import DeepPicture, Picture
-from nst_core.device import choose_precision
+from nst_core.device import choose_precision, is_out_of_memory
 from nst_core.encoders import Encoder
-from nst_core.errors import Diverged, InvalidOptions
+from nst_core.errors import CorruptCheckpoint, Diverged, InvalidOptions
 from nst_core.image import noise, resize, to_deep_picture, to_picture, to_tensor
 from nst_core.lbfgs import LBFGS
-from nst_core.memory import free_bytes, smaller_tile, tile_for
+from nst_core.memory import free_bytes, smaller_tile, tile_for, tiles_matter
 from nst_core.objective import Objective, Targets, TiledObjective
 from nst_core.options import SHORTEST_SIDE, Color, GatysOptions, output_size, style_long_side
-from nst_core.pyramid import Scale, plan
+from nst_core.pyramid import Scale, plan, share_of_work
 from nst_core.regions import region_maps
 
 logger = logging.getLogger(__name__)
 
 #: A loss this many times what it was at the start of a scale means that the optimiser has lost its way.
 DIVERGENCE = 10.0
+
+#: Every so many iterations all that the next ones depend on is little: the image, and two tensors of its size.
+MILESTONE = 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,9 @@ class Iterate:
         losses: before this step's update: ``total`` (weighted), ``content``, ``style`` and ``tv`` (not weighted), and
             by layer ``style relu1_1`` and so on.
         image: (1, 3, H, W) RGB float32 on the device, clamped to [0, 1].
+        tile: the side of the tiles in which it is painted; None for as a whole.
+        checkpoint: makes the checkpoint of this iteration, every MILESTONE iterations within a scale, else None; to be
+            called before the next iterate is asked for.
     """
 
     step: int
@@ -74,6 +82,8 @@ class Iterate:
     fraction: float
     losses: dict[str, float]
     image: Tensor
+    tile: int | None = None
+    checkpoint: Callable[[], Checkpoint] | None = None
 
     @property
     def width(self) -> int:
@@ -95,79 +105,110 @@ class Iterate:
 
 
 class Memory:
-    """What Adam has learned of the gradients at one scale, for the next one (as Crowson's style-transfer-pytorch)."""
+    """What an optimiser has learned of the gradients.
 
-    def __init__(self) -> None:
-        self._moments: dict[str, Tensor] | None = None
+    Adam's moments are carried on to the next scale (as in Crowson's style-transfer-pytorch).  What L-BFGS knows of the
+    curvature belongs to one scale, and is kept for going on there from a checkpoint.
+    """
 
-    def start(self, adam: torch.optim.Adam, image: Tensor) -> None:
+    def __init__(self, learned: Mapping[str, Tensor] | None = None) -> None:
+        self.learned = dict(learned or {})
+
+    def start_adam(self, adam: torch.optim.Adam, image: Tensor) -> None:
         """Gives an optimiser what is remembered, at the size of its image."""
-        if self._moments is None:
+        if "exp_avg" not in self.learned:
             return
         height, width = image.shape[2:]
-        state = {name: resize(value, width, height) for name, value in self._moments.items() if value.dim()}
+        state = {name: resize(value, width, height) for name, value in self.learned.items() if value.dim()}
         # Bicubic interpolation overshoots, and a mean of squares is not negative.
         state["exp_avg_sq"].clamp_min_(0)
-        adam.state[image] = {"step": self._moments["step"].clone(), **state}
+        adam.state[image] = {"step": self.learned["step"].clone(), **{n: value.clone() for n, value in state.items()}}
 
-    def keep(self, adam: torch.optim.Adam, image: Tensor) -> None:
+    def keep_adam(self, adam: torch.optim.Adam, image: Tensor) -> None:
         """Remembers what an optimiser has learned, if anything."""
-        self._moments = dict(adam.state[image]) or None
+        self.learned = dict(adam.state[image])
+
+    def start_lbfgs(self, lbfgs: LBFGS) -> None:
+        """Gives an optimiser what is remembered, once: it holds for the image of that moment."""
+        if "gradient" in self.learned:
+            lbfgs.recall(self.learned["step"], self.learned["gradient"])
+            self.learned = {}
+
+    def keep_lbfgs(self, lbfgs: LBFGS) -> None:
+        """Makes an optimiser go on from the little that is remembered."""
+        if last := lbfgs.forget():
+            self.learned = {"step": last[0], "gradient": last[1]}
 
 
 class Average:
     """The bias-corrected exponential average of tensors."""
 
-    def __init__(self, decay: float) -> None:
-        self.decay, self._count, self._sum = decay, 0, torch.zeros(())
+    def __init__(self, decay: float, count: int = 0, total: Tensor | None = None) -> None:
+        self.decay, self.count = decay, count
+        self.total = torch.zeros(()) if total is None else total
 
     def add(self, value: Tensor) -> Tensor:
         """The average with this tensor, the newest, in it."""
         if not self.decay:
             return value
-        self._count += 1
-        self._sum = self._sum.to(value.device) * self.decay + value * (1 - self.decay)
-        return self._sum / (1 - self.decay**self._count)
+        self.count += 1
+        self.total = self.total.to(value.device) * self.decay + value * (1 - self.decay)
+        return self.total / (1 - self.decay**self.count)
 
 
 def minimize(
     objective: Objective, image: Tensor, steps: int, options: GatysOptions, memory: Memory | None = None
 ) -> Iterator[dict[str, Tensor]]:
-    """Changes ``image`` in place, one iteration per item, and yields the losses found before each update."""
+    """Changes ``image`` in place, one iteration per item, and yields the losses found before each update.
+
+    The iterations that the objective says are done count as well: what is learned is in ``memory`` whenever all of
+    them are a multiple of MILESTONE.
+    """
     adam = torch.optim.Adam([image], lr=options.learning_rate or 0.02, betas=(0.9, 0.99))
     lbfgs = LBFGS(image, history=options.history, learning_rate=options.learning_rate or 1.0)
     memory = memory or Memory()
     if options.optimizer == "adam":
-        memory.start(adam, image)
+        memory.start_adam(adam, image)
+    else:
+        memory.start_lbfgs(lbfgs)
     for _ in range(steps):
         losses, gradient = objective.gradient(image)
+        objective.done += 1
         if options.optimizer == "lbfgs":
             lbfgs.step(gradient)
+            if objective.done % MILESTONE == 0:
+                memory.keep_lbfgs(lbfgs)
         else:
             # The factor lifts the gradient, spread over all pixels, above Adam's epsilon.
             image.grad = gradient.mul_(image.numel())
             adam.step()
-            memory.keep(adam, image)
+            memory.keep_adam(adam, image)
         yield losses
 
 
-def paint(subject: Subject, options: GatysOptions, encoder: Encoder) -> Iterator[Iterate]:
+def paint(
+    subject: Subject, options: GatysOptions, encoder: Encoder, checkpoint: Checkpoint | None = None
+) -> Iterator[Iterate]:
     """Paints the content in the style of the styles; yields the image after every iteration.
 
-    The last item has step == total_steps and exactly the size asked for.  To stop early, stop iterating.
+    The last item has step == total_steps and exactly the size asked for.  To stop early, stop iterating.  Steps count
+    up by one, but for an optimisation that diverged, which goes back to its last milestone.
 
     Args:
         encoder: on the device where to compute.
+        checkpoint: of an iterate of the same subject and options, to go on from there.
 
     Raises:
         InvalidOptions: a picture is missing that the options need, or there are too many.
+        CorruptCheckpoint: the checkpoint is of another picture.
         TooLittleMemory: the picture does not fit, not even in tiles.
         Diverged: the losses grew beyond all bounds, also after a restart with Adam in float32.
     """
     given = subject.content is not None
     options.check_images(content=given, styles=len(subject.styles), masks=len(subject.masks))
     if options.starts_from_picture != (subject.initial is not None):
-        raise InvalidOptions("an initial image belongs to init=image and the other way round", field="init")
+        missing, needless = "init=image needs an initial image", "an initial image is for init=image"
+        raise InvalidOptions(missing if options.starts_from_picture else needless, field="init_image")
     scales = plan(*subject.frame.size, options)
     finest = scales[-1]
     if min(finest.width, finest.height) < SHORTEST_SIDE:
@@ -177,40 +218,57 @@ def paint(subject: Subject, options: GatysOptions, encoder: Encoder) -> Iterator
         )
     device = next(encoder.parameters()).device
     encoder.pooling = options.pooling
-    work_in_all = sum(s.width * s.height * s.iterations for s in scales)
-    step, work, careful, memory = 0, 0, False, Memory()
-    image: Tensor | None = None
+    if checkpoint is not None and not checkpoint.fits(scales):
+        raise CorruptCheckpoint("the checkpoint is of another picture")
     # Before anything is painted: a size that does not fit is better told now than at the last scale.
-    tile = tile_for(finest.width, finest.height, options, free_bytes(device))
-    for level, scale in enumerate(scales, 1):
+    tile = tile_for(finest.width, finest.height, options, free_bytes(device), masks=len(subject.masks))
+    state = checkpoint
+    if state is not None and state.tile is not None:
+        tile = min(state.tile, tile or state.tile)
+    ends = accumulate(scale.iterations for scale in scales)
+    for level, (scale, end) in enumerate(zip(scales, ends, strict=True), 1):
+        if state is not None and state.step >= end:
+            continue
         canvas = Canvas(subject, scale, max(finest.width, finest.height), options, device)
-        start = canvas.start() if image is None else resize(image, scale.width, scale.height)
-        left = scale.iterations
-        while left:
+        if state is None:
+            state = Checkpoint(step=0, image=canvas.start())
+        elif state.step == end - scale.iterations:
+            state = replace(state, image=resize(state.image, scale.width, scale.height))
+        state = replace(state, tile=tile)
+        while state.step < end:
+            run = _Run(canvas, state, options, encoder)
             try:
-                for losses, image in _optimize(canvas, start, step, left, options, encoder, memory, tile):
-                    step, left, work = step + 1, left - 1, work + scale.width * scale.height
+                for losses, image in run.iterations(end - state.step):
                     yield Iterate(
-                        step=step,
+                        step=run.step,
                         total_steps=options.iterations,
                         scale=level,
                         scales=len(scales),
-                        fraction=min(1.0, work / work_in_all),
+                        fraction=share_of_work(scales, run.step),
                         losses=losses,
                         image=canvas.look(image),
+                        tile=run.tile,
+                        checkpoint=run.checkpoint if run.is_at_milestone and run.step < end else None,
                     )
-            except torch.OutOfMemoryError:
-                tile = smaller_tile(tile, scale.width, scale.height, options)
+                    if run.is_at_milestone and run.step < end:
+                        state = run.back_to_here()
+                state = run.end(image)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                tile = smaller_tile(run.tile, scale.width, scale.height, options)
                 if tile is None:
                     raise
-                logger.warning("out of memory with %d iterations left; again in tiles of %d pixels", left, tile)
+                told = (end - run.step, tile)
+                logger.warning("out of memory with %d iterations left; again in tiles of %d pixels", *told)
                 torch.cuda.empty_cache()
+                state = replace(run.checkpoint(), tile=tile)
             except Diverged:
-                if careful:
+                if state.careful:
                     raise
-                careful, memory = True, Memory()
-                logger.warning("the optimisation diverged with %d iterations left; again with Adam in float32", left)
-                options = replace(options, optimizer="adam", precision="float32", learning_rate=0.01)
+                told = (end - run.step, end - state.step)
+                logger.warning("diverged with %d iterations left; the last %d again with Adam in float32", *told)
+                state = replace(state, learned={}, careful=True)
 
 
 class Canvas:
@@ -268,37 +326,81 @@ class Canvas:
         return seen if seen is image else seen.clamp(0, 1)
 
 
-def _optimize(
-    canvas: Canvas,
-    start: Tensor,
-    done: int,
-    iterations: int,
-    options: GatysOptions,
-    encoder: Encoder,
-    memory: Memory,
-    tile: int | None,
-) -> Iterator[tuple[dict[str, float], Tensor]]:
-    """Iterations at one scale, after ``done`` of them: the losses before each update, and the clamped image after it.
+class _Run:
+    """Iterations at one scale.
 
-    Raises:
-        Diverged: a loss is not finite or beyond all bounds.
+    Args:
+        state: where to begin, at the scale's size.
+
+    Attributes:
+        step: iterations done, over all scales.
+        tile: the side of the tiles in force; None when the picture is worked on as a whole.
     """
-    dtype = choose_precision(options.precision, canvas.device)
-    objective = (
-        TiledObjective(encoder, canvas.targets, options, dtype, tile)
-        if tile and tile < max(start.shape[2:])
-        else Objective(encoder, canvas.targets, options, dtype)
-    )
-    image = start.clone(memory_format=torch.contiguous_format)
-    average = Average(options.averaging)
-    bound: float | None = None
-    objective.content_weight = options.content_weight_at(done)
-    for k, tensors in enumerate(minimize(objective, image, iterations, options, memory), done + 1):
-        losses = {name: value.item() for name, value in tensors.items()}
-        if bound is None:
-            bound = DIVERGENCE * max(losses["total"], options.content_weight + options.style_weight)
-        # Not "total > bound": NaN compares false with everything.
-        if not (losses["total"] <= bound and bool(image.isfinite().all())):
-            raise Diverged
-        objective.content_weight = options.content_weight_at(k)
-        yield losses, average.add(image.detach().clamp(0, 1))
+
+    def __init__(self, canvas: Canvas, state: Checkpoint, options: GatysOptions, encoder: Encoder) -> None:
+        if state.careful:
+            options = replace(options, optimizer="adam", precision="float32", learning_rate=0.01)
+        self.options, self.step, self.careful = options, state.step, state.careful
+        height, width = state.image.shape[2:]
+        self.tile = state.tile if state.tile and tiles_matter(state.tile, width, height, options) else None
+        self._memory = Memory(state.learned)
+        self._average = Average(options.averaging, state.averaged, state.average)
+        self._image = state.image.clone(memory_format=torch.contiguous_format)
+        self._canvas, self._encoder = canvas, encoder
+
+    def iterations(self, count: int) -> Iterator[tuple[dict[str, float], Tensor]]:
+        """The losses before each update, and the clamped image after it.
+
+        Raises:
+            Diverged: a loss is not finite or beyond all bounds.
+        """
+        options, bound = self.options, None
+        objective = self._objective()
+        objective.done = self.step
+        for tensors in minimize(objective, self._image, count, options, self._memory):
+            losses = {name: value.item() for name, value in tensors.items()}
+            # A weight that changes on the way shall not look like a loss that does.
+            weight = options.content_weight_at(self.step)
+            comparable = losses["total"] + (options.content_weight - weight) * losses["content"]
+            if bound is None:
+                bound = DIVERGENCE * max(comparable, options.content_weight + options.style_weight)
+            # Not "> bound": NaN compares false with everything.
+            if not (comparable <= bound and bool(self._image.isfinite().all())):
+                raise Diverged
+            self.step += 1
+            yield losses, self._average.add(self._image.detach().clamp(0, 1))
+
+    def _objective(self) -> Objective:
+        targets, dtype = self._canvas.targets, choose_precision(self.options.precision, self._canvas.device)
+        if self.tile:
+            return TiledObjective(self._encoder, targets, self.options, dtype, self.tile)
+        return Objective(self._encoder, targets, self.options, dtype)
+
+    @property
+    def is_at_milestone(self) -> bool:
+        """Whether a checkpoint holds all that the next iterations depend on."""
+        return self.step % MILESTONE == 0
+
+    def checkpoint(self) -> Checkpoint:
+        """The state between two iterations."""
+        keeps = self.is_at_milestone or self.options.optimizer == "adam"
+        return replace(
+            self.back_to_here(),
+            learned={n: value.clone() for n, value in self._memory.learned.items()} if keeps else {},
+        )
+
+    def back_to_here(self) -> Checkpoint:
+        """The same without what the optimiser has learned."""
+        return Checkpoint(
+            step=self.step,
+            image=self._image.detach().clone(),
+            averaged=self._average.count,
+            average=self._average.total,
+            careful=self.careful,
+            tile=self.tile,
+        )
+
+    def end(self, image: Tensor) -> Checkpoint:
+        """The state for the next scale, given the last image of this one."""
+        learned = self._memory.learned if self.options.optimizer == "adam" else {}
+        return Checkpoint(step=self.step, image=image, learned=learned, careful=self.careful, tile=self.tile)

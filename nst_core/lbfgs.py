@@ -50,6 +50,19 @@ class LBFGS:
         self.parameter.add_(step.view_as(self.parameter))
         self._step, self._gradient = step, gradient.clone()
 
+    def forget(self) -> tuple[Tensor, Tensor] | None:
+        """Drops all but the last step and the gradient that it was taken by, and gives both, flat; None at the start.
+
+        What follows depends on nothing else, and one pair is there again after the next step: done every few dozen
+        iterations it costs next to nothing.
+        """
+        self._pairs.clear()
+        return None if self._step is None or self._gradient is None else (self._step, self._gradient)
+
+    def recall(self, step: Tensor, gradient: Tensor) -> None:
+        """Goes on after another one's :meth:`forget`, from the same value of the parameter."""
+        self._step, self._gradient = step, gradient
+
     def _remember(self, gradient: Tensor) -> None:
         if self._step is None or self._gradient is None:
             return

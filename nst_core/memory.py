@@ -22,6 +22,12 @@ IMAGE_BYTES = 160
 #: For each step that L-BFGS remembers: it and its change of gradient, three channels in float32.
 HISTORY_BYTES = 2 * 3 * 4
 
+#: Of a style image, for which no gradient is kept, as a share of that; measured with the compact encoder.
+STYLE_SHARE = 0.33
+
+#: What each mask adds to an iteration, as a share of the same.
+REGION_SHARE = 0.12
+
 #: What sorting costs besides, in the multiple of a gradient's memory.
 SORTING = 1.8
 
@@ -36,13 +42,25 @@ CONTROL_GROUP = Path("/sys/fs/cgroup")
 SHARE = 0.8
 
 
-def needed_bytes(width: int, height: int, options: GatysOptions, tile: int | None = None) -> int:
+def needed_bytes(width: int, height: int, options: GatysOptions, tile: int | None = None, *, masks: int = 0) -> int:
     """An estimate of what painting takes at this size, besides the encoder's weights; by tiles when given."""
-    pixels = width * height
-    at_once = min(pixels, round((LARGEST_TILE * tile) ** 2)) if tile else pixels
+    pixels, style_pixels = width * height, _style_side(width, height, options) ** 2
+    most = round((LARGEST_TILE * tile) ** 2) if tile else pixels + style_pixels
     gradient = GRADIENT_BYTES[options.encoder] * (SORTING if not is_additive(options.style_loss) else 1.0)
+    iteration = min(pixels, most) * gradient * (1 + REGION_SHARE * max(0, masks - 1))
+    style = min(style_pixels, most) * gradient * STYLE_SHARE if options.uses_style else 0
     history = HISTORY_BYTES * min(options.history, options.iterations) if options.optimizer == "lbfgs" else 0
-    return round(at_once * gradient + pixels * (IMAGE_BYTES + history))
+    return round(max(iteration, style) + pixels * (IMAGE_BYTES + history))
+
+
+def _style_side(width: int, height: int, options: GatysOptions) -> int:
+    """Long side of the style images, which may be square."""
+    return options.style_size or max(width, height)
+
+
+def tiles_matter(tile: int, width: int, height: int, options: GatysOptions) -> bool:
+    """Whether the picture or a style image is larger than a tile."""
+    return tile < max(width, height, _style_side(width, height, options) if options.uses_style else 0)
 
 
 def free_bytes(device: torch.device) -> int:
@@ -69,30 +87,32 @@ def _free_in_group(folder: Path) -> int | None:
     return max(0, limit - used + int(counts.get("inactive_file", 0)))
 
 
-def tile_for(width: int, height: int, options: GatysOptions, free: int) -> int | None:
+def tile_for(width: int, height: int, options: GatysOptions, free: int, *, masks: int = 0) -> int | None:
     """The side of the tiles in which a picture of this size is painted; None when it fits as a whole.
 
     Args:
         free: bytes.
+        masks: how many there are.
 
     Raises:
         TooLittleMemory: it fits by no means.
     """
     allowed = SHARE * free
-    whole = needed_bytes(width, height, options)
-    asked = options.tile if options.tile and options.tile < max(width, height) else None
+    whole = needed_bytes(width, height, options, masks=masks)
+    asked = options.tile if options.tile and tiles_matter(options.tile, width, height, options) else None
     if whole <= allowed and not asked:
         return None
     if asked:
         tiles = [asked]
     else:
-        tiles = [tile for tile in TILES if tile < max(width, height)] if is_additive(options.style_loss) else []
+        useful = [tile for tile in TILES if tiles_matter(tile, width, height, options)]
+        tiles = useful if is_additive(options.style_loss) else []
     for tile in tiles:
-        if needed_bytes(width, height, options, tile) <= allowed:
+        if needed_bytes(width, height, options, tile, masks=masks) <= allowed:
             if not asked:
                 logger.info("%d x %d pixels would take %d MB, painted in tiles of %d", width, height, whole >> 20, tile)
             return tile
-    least = needed_bytes(width, height, options, tiles[-1]) if tiles else whole
+    least = needed_bytes(width, height, options, tiles[-1], masks=masks) if tiles else whole
     advice = "a smaller size" + (", or optimizer=adam" if options.optimizer == "lbfgs" else "")
     raise TooLittleMemory(
         f"{width} x {height} pixels take about {least / 1e9:.1f} GB{', also in tiles' if tiles else ''}, "

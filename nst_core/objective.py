@@ -65,12 +65,12 @@ class Objective:
         dtype: in which the encoder computes.
 
     Attributes:
-        content_weight: in force; at first that of the options.
+        done: iterations that are behind; what changes from one to the next depends on nothing else.
     """
 
     def __init__(self, encoder: Encoder, targets: Targets, options: GatysOptions, dtype: torch.dtype) -> None:
         self.encoder, self.options, self.dtype = encoder, options, dtype
-        self.content_weight = options.content_weight
+        self.done = 0
         self.content = targets.content
         self.cover = None if targets.regions is None else cover(targets.regions)
         self.content_layers = options.content_layers if options.uses_content else ()
@@ -84,6 +84,11 @@ class Objective:
             self.kept = self._content_features()
             styles = [self._style(image) for image in targets.styles] if self.style_layers else []
         self.regions = self._regions(styles, targets.regions) if styles else []
+
+    @property
+    def content_weight(self) -> float:
+        """The weight in force."""
+        return self.options.content_weight_at(self.done)
 
     def _content_features(self) -> dict[str, Tensor]:
         return self._features(self.content, self.content_layers) if self.content_layers else {}
@@ -176,7 +181,6 @@ class TiledObjective(Objective):
         self, encoder: Encoder, targets: Targets, options: GatysOptions, dtype: torch.dtype, tile: int
     ) -> None:
         self.tile = tile
-        self._generator = torch.Generator().manual_seed(options.seed)
         super().__init__(encoder, targets, options, dtype)
         # Sums of squares of the content's features, by layer.
         self._energies = {
@@ -226,7 +230,8 @@ class TiledObjective(Objective):
         """As :meth:`Objective.gradient`, in two passes over the tiles."""
         height, width = image.shape[2:]
         places = self.tile // TILE_STEP
-        shift = tuple(TILE_STEP * int(torch.randint(places, (), generator=self._generator)) for _ in range(2))
+        generator = torch.Generator().manual_seed(self.options.seed + self.done)
+        shift = tuple(TILE_STEP * int(torch.randint(places, (), generator=generator)) for _ in range(2))
         tiles = list(self._tiles(height, width, (shift[0], shift[1])))
         pixels = self.composed(image.detach())
         found: list[Statistics] = [{} for _ in self.regions]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageCms, features
+from PIL import Image, ImageChops, ImageCms, features
 from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
@@ -101,6 +101,18 @@ def decode(data: bytes, limits: PictureLimits | None = None) -> Image.Image:
     return eight_bits(decode_photograph(data, limits).picture)
 
 
+def decode_mask(data: bytes, limits: PictureLimits | None = None) -> Image.Image:
+    """A file as a mask (``L``), upright: what is transparent is black, where a picture would be white.
+
+    Raises:
+        InvalidImage: as :func:`decode_photograph`.
+    """
+    photograph = decode_photograph(data, limits)
+    grey = eight_bits(photograph.picture).convert("L")
+    # The picture was laid on white: what the white gave is taken off.
+    return ImageChops.subtract(grey, ImageChops.invert(photograph.alpha)) if photograph.alpha else grey
+
+
 def decode_photograph(data: bytes, limits: PictureLimits | None = None) -> Photograph:
     """A file's picture, and what else the result of painting it may have of it.
 
@@ -187,8 +199,9 @@ def _as_srgb(image: Image.Image) -> Image.Image:
         image = _as_8_bit(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(paper, image).convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    elif image.mode == "P":  # its profile is of the palette's colours
+        image = image.convert("RGB")
     if profile and profile != srgb_profile() and image.mode in ("RGB", "L", "CMYK"):
         try:
             source, srgb = (ImageCms.ImageCmsProfile(io.BytesIO(given)) for given in (profile, srgb_profile()))

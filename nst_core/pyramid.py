@@ -51,6 +51,15 @@ def plan(content_width: int, content_height: int, options: GatysOptions) -> list
     return scales
 
 
+def share_of_work(scales: list[Scale], step: int) -> float:
+    """What part of all work, 0 to 1, is done after so many iterations; one costs as much as its scale has pixels."""
+    work, left = 0, step
+    for scale in scales:
+        done = min(left, scale.iterations)
+        work, left = work + done * scale.width * scale.height, left - done
+    return work / sum(scale.width * scale.height * scale.iterations for scale in scales)
+
+
 def _size_at(level: int, content_width: int, content_height: int, options: GatysOptions) -> tuple[int, int]:
     """(width, height) of the scale that is ``level`` from the end; 1 is the result's own."""
     return output_size(content_width, content_height, max(1, round(options.size / 2 ** (level - 1))))

@@ -96,7 +96,7 @@ class Record:
             document = json.loads(text)
             made_of = document["input"]
             params, style_sha256 = made_of["params"], made_of["style_sha256"]
-            if not isinstance(params, dict):
+            if not (isinstance(params, dict) and isinstance(document["method"], str)):
                 raise NoRecord
             return cls(
                 version=document.get("version", ""),

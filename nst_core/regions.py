@@ -33,9 +33,10 @@ def region_maps(masks: Sequence[Image.Image], width: int, height: int) -> Tensor
 
 
 def _map(mask: Image.Image, width: int, height: int) -> Tensor:
-    # Bilinear with Pillow's support for reduction never leaves [0, 255], as Lanczos would.
-    grey = mask.convert("L").resize((width, height), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(grey)).float() / 255
+    # Bilinear with Pillow's support for reduction never leaves [0, 255], as Lanczos would; in floating point, so that
+    # what is faint or small does not vanish at a coarse scale.
+    grey = mask.convert("L").convert("F").resize((width, height), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(grey)) / 255
 
 
 def guidance(region: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:

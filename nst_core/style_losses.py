@@ -6,7 +6,8 @@ their mixture.  Every distance is relative to its target, so that one set of wei
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ class StyleLoss(ABC):
     """A distance of styles, layer by layer.
 
     Args:
-        layers: names of the layers, shallow to deep.
+        layers: names of the layers, in any order.
         weights: one per layer; by default those of the loss.
         seed: of what is random, if anything is.
 
@@ -116,22 +117,33 @@ class ShiftedGram(StyleLoss):
     #: What is taken off the activations; the paper's choice.
     SHIFT = 1.0
 
+    @property
+    def _by_depth(self) -> list[str]:
+        # Names end in block and number: 3_1.
+        return sorted(self.layers, key=lambda layer: [int(part) for part in layer[4:].split("_")])
+
+    @property
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        """Each layer with the next deeper one."""
+        return pairwise(self._by_depth)
+
     @override
     def default_weights(self) -> Sequence[float]:
-        return [2.0**-k for k in range(len(self.layers))]
+        by_depth = self._by_depth
+        return [2.0 ** -by_depth.index(layer) for layer in self.layers]
 
     @override
     def statistics(self, features: Mapping[str, Tensor], guidance: Mapping[str, Tensor] | None = None) -> Statistics:
         shifted = {layer: _guided(features[layer] - self.SHIFT, guidance, layer) for layer in self.layers}
         found = {layer: gram_matrix(shifted[layer]) for layer in self.layers}
-        for shallow, deep in zip(self.layers, self.layers[1:], strict=False):
+        for shallow, deep in self._pairs:
             found[_pair(shallow, deep)] = _correlation(shifted[shallow], shifted[deep])
         return found
 
     @override
     def distances(self, statistics: Statistics, target: Statistics) -> dict[str, Tensor]:
         found = {layer: style_loss(statistics[layer], target[layer]) for layer in self.layers}
-        for shallow, deep in zip(self.layers, self.layers[1:], strict=False):
+        for shallow, deep in self._pairs:
             pair = _pair(shallow, deep)
             found[shallow] = (found[shallow] + style_loss(statistics[pair], target[pair])) / 2
         return found

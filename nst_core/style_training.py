@@ -384,7 +384,8 @@ class StyleTraining:
         With a frozen trunk, :meth:`initialize` comes first.
 
         Raises:
-            TrainingFailed: it cannot be read or belongs to another training; this one may be spoilt then.
+            CorruptCheckpoint: it cannot be read.
+            TrainingFailed: it belongs to another training; this one may be spoilt then.
         """
         state = load_checkpoint(file, self.device)
         try:

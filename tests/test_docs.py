@@ -26,7 +26,7 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 OTHER_VARIABLES = {"NST_HOST", "NST_PORT", "NST_DATA_DIR", "NST_REDIS_SERVER", "NST_URL"}
 
 #: Errors that no client is ever told.
-INNER_CODES = {"lease_lost"}
+INNER_CODES = {"lease_lost", "corrupt_checkpoint"}
 
 
 def rows(text: str) -> dict[str, list[str]]:

@@ -20,13 +20,13 @@ from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from jobs.styles import StyleStore
 from nst_core.deep import eight_bits
-from nst_core.device import choose_device, precision_in_force
+from nst_core.device import choose_device, is_out_of_memory, precision_in_force
 from nst_core.errors import NSTError
 from nst_core.fast_models import FastModels
 from nst_core.file_options import FileOptions
 from nst_core.gatys import Subject
 from nst_core.options import DEFAULT_QUALITY, MEDIA_TYPES, FastOptions, StyleTrainingOptions
-from nst_core.picture import PictureLimits, decode, decode_photograph, encode, with_alpha
+from nst_core.picture import PictureLimits, decode, decode_mask, decode_photograph, encode, with_alpha
 from nst_core.pretrained import EncoderCache
 from nst_core.record import KEY, Record
 from nst_core.segmentation import auto_mask
@@ -151,7 +151,7 @@ class Runner:
         except JobsError:  # the job is not ours any more, or the store is away and the reaper will bring it back
             raise
         except Exception as error:
-            if _is_out_of_memory(error):
+            if is_out_of_memory(error):
                 torch.cuda.empty_cache()
                 return _failure("out_of_memory", "it does not fit into the memory of the device; ask for less")
             logger.exception("job %s: unexpected error", job.id)
@@ -183,8 +183,8 @@ class Runner:
             if last.fraction < 1 and report.strikes():
                 snapshots.try_to_save()
                 self._report(job.id, token, painter, last, monotonic() - loaded, with_preview=preview.strikes())
-            if last.fraction < 1 and checkpoint.strikes():
-                self._save_checkpoint(job.id, token, painter)
+            if last.fraction < 1 and checkpoint.is_due and self._save_checkpoint(job.id, token, painter):
+                checkpoint.strikes()
         assert last is not None  # there is at least one stage
         if last.step != painter.total_steps:  # a training that its minutes ended
             painter.total_steps = last.step
@@ -198,7 +198,7 @@ class Runner:
             with_alpha(deep() if deep else picture, painter.alpha),
             file.output_format,
             quality=file.quality or DEFAULT_QUALITY,
-            text=self._text(job, painter, last.losses, similarity),
+            text=self._text(job, painter, last, similarity),
             exif=painter.exif if file.keep_metadata else None,
         )
         return {
@@ -225,22 +225,25 @@ class Runner:
             "keep": keep,
         }
 
-    def _text(
-        self, job: Job, painter: Painter, losses: dict[str, float], similarity: float | None
-    ) -> dict[str, str] | None:
+    def _text(self, job: Job, painter: Painter, last: Stage, similarity: float | None) -> dict[str, str] | None:
         """How the picture was painted, for its file: without times, so that the same job gives the same file."""
         options, made_of = job.options, job.input
         if isinstance(options, StyleTrainingOptions):
             return None
+        in_force: dict[str, Any] = {"precision": precision_in_force(options.precision, self.device)}
+        if last.tile:  # asked for, or all that the memory allowed
+            in_force["tile"] = last.tile
+        if painter.style_ids:  # named, or found to come closest
+            in_force["style_id"] = ",".join(painter.style_ids)
         record = Record(
             method=job.method,
-            params=made_of.params | {"precision": precision_in_force(options.precision, self.device)},
+            params=made_of.params | in_force,
             content_sha256=made_of.content_sha256,
             style_sha256=made_of.style_sha256,
             mask_sha256=made_of.mask_sha256,
             init_sha256=made_of.init_sha256,
             weights_sha256=painter.weights_sha256,
-            losses=losses,
+            losses=last.losses,
             similarity=similarity,
             device=str(self.device),
         )
@@ -254,7 +257,8 @@ class Runner:
         if job.input.content_sha256:
             photograph = decode_photograph(self.store.image(job.id, "content"), self._limits)
             content = photograph.picture
-        masks = [self._image(job, f"mask.{k}") for k in range(len(job.input.mask_sha256))]
+        files = (self.store.image(job.id, f"mask.{k}") for k in range(len(job.input.mask_sha256)))
+        masks = [decode_mask(file, self._limits) for file in files]
         if content and params.get("auto_mask"):
             masks = [auto_mask(eight_bits(content), params["auto_mask"])]
         painter: Painter
@@ -269,7 +273,8 @@ class Runner:
                 initial=self._image(job, "init") if options.init == "image" else None,
             )
             models = self.models if options.init == "fast" else None
-            painter = GatysPainter(subject, options, self.encoders, models, _style_ids(params))
+            checkpoint = self.store.checkpoint(job.id)
+            painter = GatysPainter(subject, options, self.encoders, models, _style_ids(params), checkpoint)
         if photograph:
             painter.alpha, painter.exif = photograph.alpha, photograph.exif
         return painter
@@ -318,14 +323,16 @@ class Runner:
         except StoreUnavailable:
             logger.warning("job %s: progress cannot be reported; painting goes on", job_id)
 
-    def _save_checkpoint(self, job_id: str, token: str, painter: Painter) -> None:
-        checkpoint = painter.checkpoint()
+    def _save_checkpoint(self, job_id: str, token: str, painter: Painter) -> bool:
+        """Whether there was something to keep."""
+        checkpoint = painter.checkpoint(self.settings.max_checkpoint_bytes)
         if checkpoint is None:
-            return
+            return False
         try:
             self.store.save_checkpoint(job_id, token, checkpoint)
         except StoreUnavailable:
             logger.warning("job %s: its checkpoint cannot be kept; painting goes on", job_id)
+        return True
 
     def _preview(self, picture: Image.Image) -> bytes:
         side = self.settings.preview_side
@@ -362,12 +369,16 @@ class _Clock:
     def __init__(self, seconds: float) -> None:
         self._seconds, self._last = seconds, -inf
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time."""
+        return monotonic() - self._last >= self._seconds
+
     def strikes(self) -> bool:
         """Whether it is time; if so, the next time is ``seconds`` from now."""
-        now = monotonic()
-        due = now - self._last >= self._seconds
+        due = self.is_due
         if due:
-            self._last = now
+            self._last = monotonic()
         return due
 
 
@@ -377,13 +388,6 @@ def _check(heartbeat: Heartbeat) -> None:
         raise LeaseLost
     if heartbeat.canceled:
         raise Canceled
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether the device or the machine has no memory left; PyTorch tells it of the CPU as a RuntimeError."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and ("out of memory" in str(error) or "can't allocate memory" in str(error))
 
 
 def _failure(code: str, message: str) -> dict[str, Any]:

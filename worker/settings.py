@@ -27,10 +27,13 @@ class WorkerSettings(Settings):
         0.5, gt=0, le=1, description="Seconds between two reports of progress, each with a preview."
     )
     checkpoint_seconds: float = Field(
-        30.0, gt=0, description="Seconds between two checkpoints of a training, from which another worker goes on."
+        5.0, gt=0, description="Seconds between two checkpoints of a job, at least, from which another worker goes on."
+    )
+    max_checkpoint_bytes: int = Field(
+        100_000_000, ge=0, description="Largest checkpoint in bytes; Redis keeps one of each running job."
     )
     reaper_seconds: float = Field(
-        10.0, gt=0, description="Seconds between two searches for jobs whose worker has died; they are queued again."
+        2.0, gt=0, description="Seconds between two searches for jobs whose worker has died; they are queued again."
     )
     finish_patience_seconds: float = Field(
         120.0, ge=0, description="Seconds for which a finished picture is kept while Redis cannot be reached."

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from jobs.styles import StyleStore
 from nst_core.dataset import find_images
-from nst_core.errors import TrainingFailed
+from nst_core.errors import CorruptCheckpoint, TrainingFailed
 from nst_core.fast_models import FastModels
 from nst_core.options import StyleTrainingOptions
 from nst_core.picture import decode, encode
@@ -86,7 +86,7 @@ class StyleTrainer(Painter):
         if self.last_checkpoint:
             try:
                 self._training.resume(io.BytesIO(self.last_checkpoint))
-            except TrainingFailed as error:
+            except (CorruptCheckpoint, TrainingFailed) as error:
                 logger.warning("style %s: %s; it begins anew", self.new.id, error)
                 self._training = self._begin()
         self.done = self._training.fraction
@@ -128,10 +128,10 @@ class StyleTrainer(Painter):
         return self._training.painted(self._sample, self.new.id)
 
     @override
-    def checkpoint(self) -> bytes | None:
+    def checkpoint(self, most: int) -> bytes | None:
         file = io.BytesIO()
         self._training.save_checkpoint(file)
-        return file.getvalue()
+        return file.getvalue() if file.tell() <= most else None
 
     @override
     def conclude(self) -> Callable[[], None]:

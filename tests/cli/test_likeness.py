@@ -125,6 +125,29 @@ def test_a_file_that_tells_nothing_is_refused(nst: Run, content: Path, style: Pa
     assert result.output.startswith("nst: content.png does not tell how it was painted")
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"method": ["gatys"]}, "does not tell how it was painted"),
+        ({"quality": "abc"}, "quality must be a whole number"),
+        ({"bit_depth": 12}, "bit_depth must be one of 8, 16"),
+        ({"auto_mask": "foo"}, "auto_mask must be one of subject, background"),
+    ],
+)
+def test_a_record_that_was_tampered_with_is_refused_before_painting(
+    nst: Run, content: Path, style: Path, tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
+    document = {"method": "gatys", "input": {"params": {"iterations": 2}, "content_sha256": None, "style_sha256": []}}
+    document["input"]["params"] |= changes  # type: ignore[index]
+    document |= {name: value for name, value in changes.items() if name in document}
+    (tmp_path / "like.json").write_text(json.dumps(document))
+    output = tmp_path / ("out.jpg" if "quality" in changes else "out.png")
+    result = nst("stylize", content, style, "--like", tmp_path / "like.json", "--out", output)
+    assert result.exit_code == 1
+    assert told in " ".join(result.output.split())
+    assert not output.exists()
+
+
 def test_the_record_of_the_other_engine_is_refused(
     nst: Run, content: Path, style: Path, styles_dir: Path, tmp_path: Path
 ) -> None:

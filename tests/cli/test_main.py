@@ -107,7 +107,7 @@ def test_a_file_that_is_not_an_image_is_named(nst: Run, content: Path, tmp_path:
         (("--style-layers", "relu9_9"), "has no layer 'relu9_9'"),
         (("--encoder", "resnet"), "must be one of compact, vgg16, vgg19"),
         (("--content-weight", "0", "--style-weight", "0"), "cannot both be 0"),
-        (("--init", "image"), "an initial image belongs to init=image"),
+        (("--init", "image"), "init=image needs an initial image"),
         (("--device", "toaster"), "'toaster' is not a device"),
     ],
 )

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from nst_core.dataset import TrainingImages, find_images, jitter
 from nst_core.distillation import HALVED, Distillation, DistillationOptions
 from nst_core.encoders import Compact
-from nst_core.errors import TrainingFailed
+from nst_core.errors import CorruptCheckpoint, TrainingFailed
 from nst_core.image import to_picture
 from nst_core.normalization import calibration_images
 
@@ -93,7 +93,7 @@ def test_a_checkpoint_of_another_training_is_refused(images: Path, tmp_path: Pat
     with pytest.raises(TrainingFailed, match="other options"):
         _distillation(images, steps=7).resume(tmp_path / "c.pt")
     (tmp_path / "c.pt").write_bytes(b"nonsense")
-    with pytest.raises(TrainingFailed, match="cannot be read"):
+    with pytest.raises(CorruptCheckpoint, match="cannot be read"):
         _distillation(images).resume(tmp_path / "c.pt")
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nst_core.errors import TrainingFailed
+from nst_core.errors import CorruptCheckpoint
 from nst_core.files import load_checkpoint, replaced, save_checkpoint
 
 CPU = torch.device("cpu")
@@ -34,5 +34,5 @@ def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
 
 def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
     (tmp_path / "c.pt").write_bytes(b"nothing")
-    with pytest.raises(TrainingFailed, match=r"the checkpoint c\.pt cannot be read"):
+    with pytest.raises(CorruptCheckpoint, match=r"the checkpoint c\.pt cannot be read"):
         load_checkpoint(tmp_path / "c.pt", CPU)

@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
+from nst_core.checkpoint import Checkpoint
 from nst_core.encoders import Encoder
-from nst_core.errors import Diverged, InvalidOptions
-from nst_core.gatys import Iterate, Memory, Subject, minimize, paint
+from nst_core.errors import CorruptCheckpoint, Diverged, InvalidOptions
+from nst_core.gatys import MILESTONE, Iterate, Memory, Subject, minimize, paint
 from nst_core.image import to_picture, to_tensor
 from nst_core.normalization import calibration_images
 from nst_core.objective import Objective
@@ -50,7 +51,8 @@ def test_minimize_finds_the_minimum_of_a_quadratic(optimizer: str) -> None:
     curvature, solution = torch.rand(1, 3, 4, 4) + 0.5, torch.rand(1, 3, 4, 4)
 
     class Quadratic(Objective):
-        def __init__(self) -> None: ...
+        def __init__(self) -> None:
+            self.done = 0
 
         def __call__(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
             return {"total": (curvature * (image - solution).square()).mean()}
@@ -197,8 +199,8 @@ def test_divergence_starts_again_with_safer_settings(
 ) -> None:
     # Two calls make the targets, the sixth call is the fourth iteration.
     iterates = _paint(content, style, _Poisoned(compact, range(5, 6)), iterations=12)
-    assert [i.step for i in iterates] == list(range(1, 13))
-    assert "diverged with 9 iterations left" in caplog.text
+    assert [i.step for i in iterates] == [1, 2, 3, *range(1, 13)]
+    assert "diverged with 9 iterations left; the last 12 again" in caplog.text
     assert all(np.isfinite(i.losses["total"]) for i in iterates)
 
 
@@ -206,10 +208,27 @@ def test_after_a_divergence_all_scales_are_painted_with_care(
     compact: Encoder, content: Image.Image, style: Image.Image, caplog: pytest.LogCaptureFixture
 ) -> None:
     iterates = _paint(content, style, _Poisoned(compact, range(3, 4)), size=128, scales=2, iterations=10)
-    assert [i.step for i in iterates] == list(range(1, 11))
+    assert [i.step for i in iterates] == [1, *range(1, 11)]
     assert {i.scale for i in iterates} == {1, 2}
     with pytest.raises(Diverged):  # once in each scale
         _paint(content, style, _Poisoned(compact, {3, 16}), size=128, scales=2, iterations=10)
+
+
+def test_after_a_divergence_only_what_came_after_the_last_milestone_is_lost(
+    compact: Encoder, content: Image.Image, style: Image.Image
+) -> None:
+    # The 31st iteration is the 33rd call.
+    iterates = _paint(content, style, _Poisoned(compact, range(32, 33)), iterations=40)
+    assert [i.step for i in iterates] == [*range(1, 31), *range(26, 41)]
+    totals = [i.losses["total"] for i in iterates]
+    assert max(totals[30:]) < 1.2 * totals[25]
+
+
+def test_a_weight_that_grows_is_no_divergence(
+    compact: Encoder, content: Image.Image, style: Image.Image, caplog: pytest.LogCaptureFixture
+) -> None:
+    _paint(content, style, compact, iterations=12, final_content_weight=200.0)
+    assert not caplog.text
 
 
 def test_divergence_twice_is_an_error(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
@@ -310,14 +329,14 @@ def test_adam_goes_on_at_the_next_scale_with_what_it_has_learned() -> None:
     memory = Memory()
     small = torch.rand(1, 3, 8, 12)
     adam = torch.optim.Adam([small])
-    memory.start(adam, small)
+    memory.start_adam(adam, small)
     assert not adam.state[small]
     small.grad = torch.full_like(small, 2.0)
     adam.step()
-    memory.keep(adam, small)
+    memory.keep_adam(adam, small)
     large = torch.rand(1, 3, 16, 24)
     adam = torch.optim.Adam([large])
-    memory.start(adam, large)
+    memory.start_adam(adam, large)
     state = adam.state[large]
     assert float(state["step"]) == 1
     torch.testing.assert_close(state["exp_avg"], torch.full_like(large, 0.2))
@@ -414,6 +433,58 @@ def test_out_of_memory_the_picture_goes_on_in_tiles(
     assert [i.step for i in iterates] == [1, 2]
     assert iterates[-1].picture().size == (800, 533)
     assert "again in tiles of 400 pixels" in caplog.text
+
+
+def test_out_of_memory_no_iteration_is_lost(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    class Fills(_Full):
+        """From the sixth iteration on the memory is taken by others."""
+
+        calls = 0
+
+        def forward(self, image: torch.Tensor, layers: Any, *, thin: int = 1) -> dict[str, torch.Tensor]:
+            self.calls += 1
+            self.pixels = 210_000 if self.calls > 7 else 10**9
+            return super().forward(image, layers, thin=thin)
+
+    iterates = _paint(content, style, Fills(compact, 0), size=640, style_size=128, iterations=8)
+    assert [i.step for i in iterates] == list(range(1, 9))
+    assert [i.tile for i in iterates] == [None] * 5 + [320] * 3
+    totals = [i.losses["total"] for i in iterates]
+    assert max(totals[5:]) < 1.05 * totals[4]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"optimizer": "adam", "averaging": 0.8},
+        {"size": 160, "tile": 128, "final_content_weight": 0.01, "style_loss": "wasserstein"},
+        {"size": 128, "scales": 2, "iterations": 60},
+    ],
+)
+def test_from_a_checkpoint_the_same_picture_is_painted(
+    compact: Encoder, content: Image.Image, style: Image.Image, changes: dict[str, Any]
+) -> None:
+    options = _options(**{"iterations": 32, **changes})
+    subject = Subject(content=content, styles=[style])
+    made: list[bytes] = []
+    for iterate in paint(subject, options, compact):
+        if iterate.checkpoint and not made:
+            made.append(iterate.checkpoint().to_bytes(10**9) or b"")
+            assert iterate.step == MILESTONE
+    again = paint(subject, options, compact, Checkpoint.from_bytes(made[0], torch.device("cpu")))
+    first, *_, last = again
+    assert first.step == MILESTONE + 1
+    assert torch.equal(last.image, iterate.image)
+    assert last.losses == iterate.losses
+
+
+def test_a_checkpoint_of_another_picture_is_refused(compact: Encoder, content: Image.Image, style: Image.Image) -> None:
+    subject = Subject(content=content, styles=[style])
+    for step, side in ((5, 10), (0, 64), (20, 64)):
+        other = Checkpoint(step=step, image=torch.zeros(1, 3, side, side))
+        with pytest.raises(CorruptCheckpoint, match="another picture"):
+            next(paint(subject, _options(iterations=20), compact, other))
 
 
 def test_what_does_not_even_fit_in_tiles_fails(compact: Encoder, content: Image.Image, style: Image.Image) -> None:

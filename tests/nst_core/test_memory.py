@@ -61,6 +61,14 @@ def test_what_fits_by_no_means_is_refused_with_figures_and_advice(changes: dict[
     assert e.value.code == "out_of_memory"
 
 
+def test_large_style_images_and_many_masks_count() -> None:
+    small = needed_bytes(128, 96, options())
+    assert needed_bytes(128, 96, options(style_size=2048)) > 10**9 > 20 * small
+    assert needed_bytes(512, 384, options(), masks=6) > 1.3 * needed_bytes(512, 384, options(), masks=1)
+    assert tile_for(128, 96, options(style_size=2048), 10**9) == 768
+    assert tile_for(128, 96, options(style_size=2048, style_weight=0), 10**9) is None
+
+
 def test_tiles_can_be_halved_until_they_are_small() -> None:
     assert smaller_tile(None, 4096, 3072, options()) == 2048
     assert smaller_tile(1536, 4096, 3072, options()) == 768

@@ -19,6 +19,7 @@ from nst_core.picture import (
     PictureLimits,
     UnsupportedFormat,
     decode,
+    decode_mask,
     decode_photograph,
     encode,
     with_alpha,
@@ -132,11 +133,25 @@ else:
 # Colour
 
 
-def test_swapped_primaries_are_swapped_back() -> None:
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_swapped_primaries_are_swapped_back(mode: str) -> None:
     white = [0.3127, 0.329, 1.0]
     swapped = imagecodecs.cms_profile("rgb", whitepoint=white, primaries=[0.3, 0.6, 0.64, 0.33, 0.15, 0.06], gamma=2.2)
-    red = decode(saved(Image.new("RGB", (20, 20), (0, 255, 0)), "PNG", icc_profile=swapped)).getpixel((0, 0))
+    green = Image.new("RGB", (20, 20), (0, 255, 0)).convert(mode)
+    red = decode(saved(green, "PNG", icc_profile=swapped)).getpixel((0, 0))
     assert np.abs(np.array(red) - [255, 0, 0]).max() <= 3
+
+
+def test_what_is_transparent_in_a_mask_is_black() -> None:
+    mask = Image.new("RGBA", (40, 20), (255, 255, 255, 0))
+    mask.paste((255, 255, 255, 255), (0, 0, 20, 20))
+    mask.paste((100, 100, 100, 128), (20, 0, 30, 20))
+    read = decode_mask(saved(mask, "PNG"))
+    assert read.mode == "L"
+    assert [read.getpixel((x, 10)) for x in (10, 35)] == [255, 0]
+    assert read.getpixel((25, 10)) == pytest.approx(50, abs=1)
+    grey = Image.linear_gradient("L")
+    assert decode_mask(saved(grey, "PNG")).tobytes() == grey.tobytes()
 
 
 def test_a_grey_profile_is_honoured() -> None:

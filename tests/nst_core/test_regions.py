@@ -48,6 +48,12 @@ def test_guidance_has_a_layer_s_size_and_a_mean_square_of_one(layer: str, shape:
     assert bool((found.diff(dim=3) <= 0).all())  # brighter on the left
 
 
+def test_a_faint_dot_is_still_there_at_a_coarse_scale() -> None:
+    mask = Image.new("L", (256, 144))
+    mask.putpixel((100, 70), 6)
+    assert 0 < float(region_maps([mask], 32, 18).sum()) < 0.01
+
+
 def test_guidance_of_everything_is_one() -> None:
     for found in guidance(torch.ones(1, 1, 32, 48), ["relu1_1", "relu4_1"]).values():
         torch.testing.assert_close(found, torch.ones_like(found))

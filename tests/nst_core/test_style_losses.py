@@ -123,6 +123,16 @@ def test_the_shifted_gram_loss_correlates_neighbouring_layers_and_weighs_shallow
     assert float(by_layer["relu1_1"]) > 1e-3
 
 
+def test_the_order_in_which_layers_are_named_does_not_matter_to_the_shifted_gram_loss() -> None:
+    there = features(3)
+    found = []
+    for layers in (LAYERS, LAYERS[::-1]):
+        loss = ShiftedGram(layers)
+        found.append(loss.distance(loss.statistics(features(2)), loss.statistics(there)))
+    assert found[0][0] == found[1][0]
+    assert found[0][1] == found[1][1]
+
+
 def test_absent_features_count_for_the_shifted_gram_loss_only() -> None:
     absent, target = ({"relu1_1": torch.full((1, 2, 4, 4), value)} for value in (0.0, 0.5))
     shifted = ShiftedGram(("relu1_1",))

@@ -81,7 +81,8 @@ def test_a_fast_picture_names_the_weights_of_its_styles(
     assert told["input"]["params"]["style_id"] == "waves"
     assert told["input"]["weights_sha256"] == [runner.models.gallery["waves"].weights_sha256]
     assert job.output is not None
-    assert job.output.similarity is None
+    assert job.output.similarity == told["output"]["similarity"]
+    assert -1 <= told["output"]["similarity"] < 1
     assert job.metrics.stages == []
 
 

@@ -66,6 +66,9 @@ def test_a_fast_job_that_succeeds(
     job, result = store.get(job_id), store.result(job_id)
     assert (job.status, job.attempt, job.error) == (Status.SUCCEEDED, 1, None)
     assert job.output is not None
+    similarity = job.output.similarity
+    assert similarity is not None
+    assert -1 <= similarity < 1
     assert job.output.model_dump() == {
         "url": f"jobs/{job_id}/result",
         "media_type": "image/png",
@@ -74,7 +77,7 @@ def test_a_fast_job_that_succeeds(
         "bytes": len(result),
         "sha256": sha256(result).hexdigest(),
         "losses": {},
-        "similarity": None,
+        "similarity": similarity,
     }
     assert (job.metrics.device, job.metrics.encoder) == ("cpu", None)
     assert (job.progress.fraction, job.progress.step, job.progress.total_steps) == (1, 1, 1)
