@@ -17,9 +17,11 @@ from jobs.errors import (
     ExpiredJob,
     JobNotFinished,
     JobsError,
+    OutboundError,
     StoreUnavailable,
     StyleNotRemovable,
     UnknownJob,
+    URLTooLarge,
 )
 from nst_core.errors import UnknownStyle
 
@@ -122,6 +124,11 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(UnknownStyle)
     def unknown_style(request: Request, error: UnknownStyle) -> JSONResponse:
         return Problem(404, error.code, str(error)).response(request)
+
+    @app.exception_handler(OutboundError)
+    def outbound_error(request: Request, error: OutboundError) -> JSONResponse:
+        status = 413 if isinstance(error, URLTooLarge) else 422
+        return Problem(status, error.code, str(error)).response(request)
 
     @app.exception_handler(HTTPException)
     def http_exception(request: Request, error: HTTPException) -> JSONResponse:
