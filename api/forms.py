@@ -110,15 +110,15 @@ class FormReader:
 
     def _take_urls(self, name: str, target: str, repeated: bool) -> None:
         """Make the URLs of a field files of another."""
-        urls = self.texts.pop(name, [])
-        if urls and target in self.files:
+        links = [Link(name, url) for url in self.texts.pop(name, [])]
+        if links and target in self.files:
             self.refuse(name, f"is instead of {target}, not besides it")
-        elif len(urls) > 1 and not repeated:
+        elif len(links) > 1 and not repeated:
             self.refuse(name, "must be sent once")
-        elif urls:
-            self.files[target] = [Link(name, url) for url in urls]
-            if not all(link.is_known for link in self.files[target] if isinstance(link, Link)):
-                self.refuse(name, "must be an http, https or data: URL")
+        elif not all(link.is_known for link in links):
+            self.refuse(name, "must be an http, https or data: URL")
+        if links:
+            self.files.setdefault(target, [*links])
 
     def refuse(self, name: str, detail: str) -> None:
         """Note what is wrong with a field, unless something is already."""

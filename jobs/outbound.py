@@ -52,7 +52,8 @@ def outbound_client(settings: Settings, resolve: Resolve = system_resolve) -> ht
 
     It follows no redirects, looks for no proxy, makes a connection for each request, and gives up a request after the
     time of the settings, however it is spent.  Its requests raise what httpx raises, and besides ForbiddenURL, for
-    URLs as in :func:`check_url`; a host that has no address is an ``httpx.ConnectError``.
+    URLs as in :func:`check_url`; a host that has no address is an ``httpx.ConnectError``, and an answer that leads to
+    what is no URL an ``httpx.InvalidURL``, which is no ``httpx.HTTPError``.
     """
     return _client(settings, resolve, None)
 
@@ -63,7 +64,7 @@ def fetch(url: str, settings: Settings, *, max_bytes: int, resolve: Resolve = sy
     Raises:
         ForbiddenURL: it, or a URL that it leads to, is not allowed.
         UnreachableURL: nobody answers there, or not as HTTP asks for.
-        UnusableAnswer: the answer has another status than 200, is compressed, or leads on and on.
+        UnusableAnswer: the answer has another status than 200, is compressed, leads on and on, or to what is no URL.
         URLTimeout: it takes longer than the settings allow, redirects and all.
         URLTooLarge: there are more bytes than ``max_bytes``.
     """
@@ -84,8 +85,10 @@ def fetch(url: str, settings: Settings, *, max_bytes: int, resolve: Resolve = sy
     except httpx.TimeoutException:
         limit = f"{settings.url_timeout_seconds:g} seconds (NST_URL_TIMEOUT_SECONDS)"
         raise URLTimeout(f"It took longer than the limit of {limit}.") from None
+    except httpx.InvalidURL:
+        raise UnusableAnswer("It leads to what is no URL.") from None
     except httpx.ConnectError:
-        raise UnreachableURL("The host cannot be found, or does not answer.") from None
+        raise UnreachableURL("The host cannot be found or does not answer, or its certificate is not valid.") from None
     except httpx.TransportError:
         raise UnreachableURL("The answer is broken off, or is not HTTP.") from None
     limit = f"{settings.url_max_redirects} redirects (NST_URL_MAX_REDIRECTS)"
@@ -206,7 +209,7 @@ class _PinningBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """Try the host's addresses one after the other."""
-        ends = self._ends or time.monotonic() + self._settings.url_timeout_seconds
+        ends = time.monotonic() + self._settings.url_timeout_seconds if self._ends is None else self._ends
         addresses = _addresses(host, port, self._settings, self._resolve)
         for others, address in zip(range(len(addresses) - 1, -1, -1), addresses, strict=True):
             # An address that swallows packets leaves the others their share of the time.

@@ -4,12 +4,13 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -325,10 +326,24 @@ def test_each_redirect_is_checked(server: Server, target: str) -> None:
         fetch(server.url("/"), server.settings(), max_bytes=1, resolve=resolve)
 
 
-def test_a_redirect_to_nonsense_is_a_named_error(server: Server) -> None:
-    server.answers["/"] = leading_to("http://[")
+@pytest.mark.parametrize("target", ["http://[", "A:0", "http://", "http:", "//", "http://h:x/", "\x7f", "data:,x"])
+def test_a_redirect_to_nonsense_is_a_named_error(server: Server, target: str) -> None:
+    server.answers["/"] = leading_to(target)
     with pytest.raises(OutboundError):
         get(server)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([100, 101, 103, 200, 204, 206, 302, 401, 500]),
+    st.sampled_from(["Location", "Set-Cookie", "Content-Length", "Transfer-Encoding", "Content-Encoding", "Upgrade"]),
+    st.binary(max_size=20) | st.text("/:.@[]?#%\\h0x-=;", max_size=15).map(str.encode),
+)
+def test_no_answer_is_a_fault_of_the_fetching(server: Server, status: int, name: str, value: bytes) -> None:
+    answer = f"HTTP/1.1 {status} x\r\n{name}: ".encode() + value + b"\r\n\r\nabc"
+    server.answers["/"] = lambda handler: handler.wfile.write(answer) and None
+    with suppress(OutboundError):
+        assert b"abc".startswith(get(server))
 
 
 def test_the_size_is_limited_while_reading(server: Server) -> None:
@@ -408,6 +423,25 @@ def test_nobody_listens() -> None:
         port = bound.getsockname()[1]
         with pytest.raises(UnreachableURL):
             fetch(f"http://h:{port}/", Settings(url_allowed_hosts=f"h:{port}"), max_bytes=1, resolve=LOCAL)
+
+
+def test_tls_is_asked_for_the_name_not_for_the_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        hello: list[bytes] = []
+
+        def take() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                hello.append(connection.recv(65536))
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        host = f"files.lan:{listener.getsockname()[1]}"
+        with pytest.raises(UnreachableURL):
+            fetch(f"https://{host}/", Settings(url_allowed_hosts=host), max_bytes=1, resolve=LOCAL)
+        thread.join()
+    assert b"files.lan" in hello[0]
+    assert b"127.0.0.1" not in hello[0]
 
 
 # The client of those who call
