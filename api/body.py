@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
+from anyio import CapacityLimiter, to_thread
 from python_multipart.multipart import parse_options_header
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
@@ -24,8 +24,12 @@ MAX_VALUES = 20_000
 
 
 @asynccontextmanager
-async def sent_body(request: Request, settings: ApiSettings, max_files: int = MAX_FILES) -> AsyncIterator[Body]:
+async def sent_body(
+    request: Request, settings: ApiSettings, limiter: CapacityLimiter, max_files: int = MAX_FILES
+) -> AsyncIterator[Body]:
     """What a request brings, read within limits; uploaded files are closed afterwards.
+
+    JSON takes several times its memory while it is parsed; so much of it is parsed at a time as ``limiter`` lets.
 
     Raises:
         Problem: 400 the body is broken off, or neither a form nor a JSON object, 413 it or one of its files is larger
@@ -40,17 +44,17 @@ async def sent_body(request: Request, settings: ApiSettings, max_files: int = MA
     if declared.isdecimal() and declared.isascii() and int(declared[:20]) > settings.max_request_bytes:
         raise body_too_large(settings)
     if media_type == JSON_TYPE.encode():
-        yield await _json_object(request, settings)
+        yield await _json_object(request, settings, limiter)
     else:
         async with multipart_form(request, settings, max_files) as form:
             yield form
 
 
-async def _json_object(request: Request, settings: ApiSettings) -> dict[str, Any]:
+async def _json_object(request: Request, settings: ApiSettings, limiter: CapacityLimiter) -> dict[str, Any]:
     body = bytearray()
     async for chunk in limited(request, settings):
         body += chunk
-    return await run_in_threadpool(_parse, body)
+    return await to_thread.run_sync(_parse, body, limiter=limiter)
 
 
 def _parse(body: bytearray) -> dict[str, Any]:

@@ -42,9 +42,10 @@ def _in_json(schema: dict[str, Any]) -> dict[str, Any]:
     if "contentMediaType" in schema:
         return {"type": "object", "description": schema["description"], "examples": [{"order": 17}]}
     if schema["type"] == "array":
+        about = ("description", "default")
+        several = {name: value for name, value in schema.items() if name not in about}
         item = _in_json(schema["items"])
-        about: dict[str, Any] = {name: schema[name] for name in ("description", "default") if name in schema}
-        return {"anyOf": [item, {**schema, "items": item}], **about}
+        return {"anyOf": [item, several | {"items": item}], **{name: schema[name] for name in about if name in schema}}
     return schema
 
 

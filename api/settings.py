@@ -73,5 +73,6 @@ class ApiSettings(Settings):
     decoders: int = Field(
         default=2,
         ge=1,
-        description="Images decoded, masks found, and sheets and animations made, at the same time; each takes memory.",
+        description="Images decoded, bodies in JSON parsed, masks found, and sheets and animations made, at the same "
+        "time; each takes memory.",
     )

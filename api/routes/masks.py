@@ -59,7 +59,7 @@ async def create_mask(request: Request, settings: SettingsDep, decoders: Decoder
 
     It may be sent, or a better one, as `mask` of a job.
     """
-    async with sent_body(request, settings) as body:
+    async with sent_body(request, settings, decoders) as body:
         reader = FormReader(body, files=("content",), texts={"auto_mask": str}, repeatable=())
         reader.require("content")
         kind = reader.text("auto_mask") or _DEFAULT

@@ -54,7 +54,7 @@ async def create_job(
     With `Prefer: wait=N` the answer is the finished job (200), if it ends within N seconds.
     """
     # One more file than there may be, so that too many are told by their own name.
-    async with sent_body(request, settings, max_files=3 + 2 * settings.max_job_styles) as body:
+    async with sent_body(request, settings, decoders, max_files=3 + 2 * settings.max_job_styles) as body:
         submission = await run_in_threadpool(read_submission, body, settings, gallery)
         sent = [(name, file) for name, files in submission.files.items() for file in files]
         images: Images = {}

@@ -56,7 +56,7 @@ async def create_style(
     gallery.
     """
     # One more file than photographs and a painting, so that too many are told by their own name.
-    async with sent_body(request, settings, max_files=2 + MAX_PHOTOGRAPHS) as body:
+    async with sent_body(request, settings, decoders, max_files=2 + MAX_PHOTOGRAPHS) as body:
         asked = await run_in_threadpool(read_style_request, body, settings)
         await run_in_threadpool(_see_that_there_is_room, asked.id, gallery, settings)
         files = await fetcher.open(asked.files)
