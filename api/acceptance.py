@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import problems
+from api.schema import request_body
 from api.waiting import APPLIED_HEADER, Wait
 from jobs.contract import Job
 from jobs.errors import JobsError, StoreUnavailable
@@ -34,10 +35,10 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 def accepting_router(
     path: str, endpoint: Callable[..., Any], form: dict[str, Any], *, tag: str, summary: str, refusals: tuple[int, ...]
 ) -> APIRouter:
-    """A router with one endpoint that makes a job of a multipart form.
+    """A router with one endpoint that makes a job of a form, or of JSON with the same fields.
 
     Args:
-        form: the JSON schema of its body.
+        form: the JSON schema of its fields, as a form.
         refusals: statuses of the problems it may answer with.
     """
     router = APIRouter(tags=[tag])
@@ -48,7 +49,7 @@ def accepting_router(
         status_code=202,
         response_model=Job,
         responses=problems(*refusals) | _ACCEPTED,
-        openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}},
+        openapi_extra={"requestBody": request_body(form)},
         summary=summary,
     )
     return router

@@ -8,11 +8,13 @@ from celery import Celery
 from fastapi import FastAPI
 
 from api.errors import add_error_handlers
+from api.links import Fetcher
 from api.middleware import DefaultHeaders, SubPath
 from api.openapi import DocumentedAPI
 from api.routes import jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from jobs.gallery import ServiceGallery
+from jobs.outbound import Resolve, system_resolve
 from jobs.protocol import Store
 from jobs.queue import make_celery
 from jobs.store import RedisStore
@@ -20,7 +22,10 @@ from jobs.styles import StyleStore
 
 
 def create_app(
-    settings: ApiSettings | None = None, store: Store | None = None, celery: Celery | None = None
+    settings: ApiSettings | None = None,
+    store: Store | None = None,
+    celery: Celery | None = None,
+    resolve: Resolve = system_resolve,
 ) -> FastAPI:
     """The HTTP front end.
 
@@ -28,6 +33,7 @@ def create_app(
         settings: by default from the environment.
         store: where jobs are kept; by default the Redis of the settings.  The application closes what it made itself.
         celery: the way to the workers; by default through the Redis of the settings.
+        resolve: how the host names of URLs become addresses.
     """
     settings = settings or ApiSettings()
     added_styles = StyleStore.connect(settings.redis_url)
@@ -56,6 +62,7 @@ def create_app(
     app.state.celery = celery or own_celery
     app.state.gallery = ServiceGallery(settings.styles_dir, added_styles)
     app.state.decoders = CapacityLimiter(settings.decoders)
+    app.state.fetcher = Fetcher(settings, resolve)
     app.state.waiters = CapacityLimiter(settings.max_waiting)
     add_error_handlers(app)
     app.add_middleware(DefaultHeaders)

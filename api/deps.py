@@ -7,6 +7,7 @@ from anyio import CapacityLimiter
 from celery import Celery
 from fastapi import Depends, Path, Request
 
+from api.links import Fetcher
 from api.settings import ApiSettings
 from jobs.errors import UnknownJob
 from jobs.gallery import ServiceGallery
@@ -39,6 +40,12 @@ def get_decoders(request: Request) -> CapacityLimiter:
     return decoders
 
 
+def get_fetcher(request: Request) -> Fetcher:
+    """What opens the files of a request, and fetches those that are elsewhere."""
+    fetcher: Fetcher = request.app.state.fetcher
+    return fetcher
+
+
 def get_gallery(request: Request) -> ServiceGallery:
     """The fast styles."""
     gallery: ServiceGallery = request.app.state.gallery
@@ -56,5 +63,6 @@ SettingsDep = Annotated[ApiSettings, Depends(get_settings)]
 StoreDep = Annotated[Store, Depends(get_store)]
 CeleryDep = Annotated[Celery, Depends(get_celery)]
 DecodersDep = Annotated[CapacityLimiter, Depends(get_decoders)]
+FetcherDep = Annotated[Fetcher, Depends(get_fetcher)]
 GalleryDep = Annotated[ServiceGallery, Depends(get_gallery)]
 JobId = Annotated[str, Depends(checked_id)]

@@ -17,9 +17,11 @@ from jobs.errors import (
     ExpiredJob,
     JobNotFinished,
     JobsError,
+    OutboundError,
     StoreUnavailable,
     StyleNotRemovable,
     UnknownJob,
+    URLTooLarge,
 )
 from nst_core.errors import UnknownStyle
 
@@ -97,6 +99,14 @@ def invalid_fields(errors: list[tuple[str, str]], code: str = "invalid_options")
     return Problem(422, code, detail + ("; ..." if len(errors) > 3 else ""), errors=errors)
 
 
+def url_problem(error: OutboundError, field: str | None = None) -> Problem:
+    """422 for a URL that cannot be had, 413 for one with too many bytes; with the field in which it was sent."""
+    status = 413 if isinstance(error, URLTooLarge) else 422
+    if field is None:
+        return Problem(status, error.code, str(error))
+    return Problem(status, error.code, f"{field}: {error}", errors=[(field, str(error))])
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of an endpoint that may answer with problems of these statuses, for the OpenAPI document."""
     return {status: {"model": ProblemDocument, "description": HTTPStatus(status).phrase} for status in statuses}
@@ -122,6 +132,10 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(UnknownStyle)
     def unknown_style(request: Request, error: UnknownStyle) -> JSONResponse:
         return Problem(404, error.code, str(error)).response(request)
+
+    @app.exception_handler(OutboundError)
+    def outbound_error(request: Request, error: OutboundError) -> JSONResponse:
+        return url_problem(error).response(request)
 
     @app.exception_handler(HTTPException)
     def http_exception(request: Request, error: HTTPException) -> JSONResponse:

@@ -1,17 +1,33 @@
-"""Fields of multipart forms: from what a client sent to checked values."""
+"""Fields of forms and of JSON objects: from what a client sent to checked values.
+
+What JSON says in types of its own becomes the text that a form would send, once it is seen that the types are right.
+From there on there is one way for both.
+"""
 
 import json
 import re
 from collections.abc import Collection, Mapping
 from types import UnionType
-from typing import Any, Protocol, Self, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, Self, TypeVar, get_args, get_origin, get_type_hints
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 
+from api.body import Body
+from api.links import File, Link
+from api.multipart import MAX_FIELD_BYTES
 from nst_core.errors import InvalidOptions
 
 MAX_METADATA_BYTES = 4096
 MAX_METADATA_DEPTH = 8
+
+#: For each type of a field, what JSON may hold, and how that is called.
+_JSON_TYPES: dict[type, tuple[tuple[type, ...], str]] = {
+    str: ((str,), "a text"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    bool: ((bool,), "true or false"),
+    dict: ((dict,), "a JSON object"),
+}
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
@@ -29,12 +45,13 @@ T = TypeVar("T", bound=Options)
 
 
 class FormReader:
-    """Takes a form apart and gathers all that is wrong with it.
+    """Takes a body apart and gathers all that is wrong with it.
 
     Args:
         files: the fields that must be files.
-        texts: the others.
-        repeatable: those of both that may be sent more than once.
+        texts: the others, with the type of each: JSON must be of it.
+        repeatable: those of files and texts that may be sent more than once.
+        links: fields with URLs of files, and the file fields that they stand for.
 
     Attributes:
         texts, files: what was sent, by field name.
@@ -42,16 +59,25 @@ class FormReader:
     """
 
     def __init__(
-        self, form: FormData, *, files: Collection[str], texts: Collection[str], repeatable: Collection[str]
+        self,
+        body: Body,
+        *,
+        files: Collection[str],
+        texts: Mapping[str, Any],
+        repeatable: Collection[str],
+        links: Mapping[str, str] | None = None,
     ) -> None:
         self.texts: dict[str, list[str]] = {}
-        self.files: dict[str, list[UploadFile]] = {}
+        self.files: dict[str, list[File]] = {}
         self.errors: dict[str, str] = {}
-        for name, value in form.multi_items():
-            if isinstance(value, str):
-                self.texts.setdefault(name, []).append(value)
-            elif value.filename or value.size:  # browsers send an empty file for an input that was left alone
-                self.files.setdefault(name, []).append(value)
+        if isinstance(body, FormData):
+            links = links or {}
+            self._take_form(body)
+        else:  # there a file field stands for itself
+            links = {name: name for name in files} | dict(links or {})
+            self._take_object(body, {name for name, target in links.items() if target in repeatable}, links, texts)
+        for name, target in links.items():
+            self._take_urls(name, target, target in repeatable)
         for name in self.texts | self.files:
             if name not in files and name not in texts:
                 self.refuse(name, "there is no such field")
@@ -61,6 +87,38 @@ class FormReader:
                 self.refuse(name, "must not be a file")
             elif len(self.files.get(name, self.texts.get(name, []))) > 1 and name not in repeatable:
                 self.refuse(name, "must be sent once")
+
+    def _take_form(self, form: FormData) -> None:
+        for name, value in form.multi_items():
+            if isinstance(value, str):
+                self.texts.setdefault(name, []).append(value)
+            elif value.filename or value.size:  # browsers send an empty file for an input that was left alone
+                self.files.setdefault(name, []).append(value)
+
+    def _take_object(
+        self, body: Mapping[str, Any], lists: Collection[str], links: Collection[str], texts: Mapping[str, Any]
+    ) -> None:
+        for name, value in body.items():
+            try:
+                if name in links:
+                    self.texts[name] = _as_urls(value, listed=name in lists)
+                else:
+                    self.texts[name] = _as_texts(texts[name], value) if name in texts else [""]
+            except ValueError as error:
+                self.refuse(name, str(error))
+                self.texts[name] = [""]
+
+    def _take_urls(self, name: str, target: str, repeated: bool) -> None:
+        """Make the URLs of a field files of another."""
+        links = [Link(name, url) for url in self.texts.pop(name, [])]
+        if links and target in self.files:
+            self.refuse(name, f"is instead of {target}, not besides it")
+        elif len(links) > 1 and not repeated:
+            self.refuse(name, "must be sent once")
+        elif not all(link.is_known for link in links):
+            self.refuse(name, "must be an http, https or data: URL")
+        if links:
+            self.files.setdefault(target, [*links])
 
     def refuse(self, name: str, detail: str) -> None:
         """Note what is wrong with a field, unless something is already."""
@@ -118,6 +176,40 @@ class FormReader:
             return {}
 
 
+def _as_urls(value: Any, *, listed: bool) -> list[str]:
+    urls = value if isinstance(value, list) and listed else [value]
+    if not all(isinstance(url, str) for url in urls):
+        raise ValueError("must be a URL, or a list of URLs" if listed else "must be a URL")
+    return urls
+
+
+def _as_texts(hint: Any, value: Any) -> list[str]:
+    """What a form would send for a value of JSON; raises ValueError when it is not in the type of ``hint``."""
+    if get_origin(hint) is not tuple:
+        return [_as_text(hint, value)]
+    texts = [_as_text(get_args(hint)[0], item) for item in (value if isinstance(value, list) else [value])]
+    if any(not text or "," in text for text in texts):
+        raise ValueError("must be a list, without commas in its items")
+    return texts or [""]
+
+
+def _as_text(hint: Any, value: Any) -> str:
+    if get_origin(hint) is UnionType:
+        hint = get_args(hint)[0]
+    if get_origin(hint) is Literal:
+        hint = type(get_args(hint)[0])
+    types, told = _JSON_TYPES[hint]
+    if type(value) not in types:
+        raise ValueError(f"must be {told}")
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
+    if len(text.encode()) > MAX_FIELD_BYTES:
+        raise ValueError(f"must be at most {MAX_FIELD_BYTES} bytes")
+    return text
+
+
 def _parse(hint: Any, texts: list[str]) -> Any:
     """The value of a field, in the type of ``hint``; its bounds are the options' affair."""
     if get_origin(hint) is tuple:
@@ -152,11 +244,11 @@ def _parse_metadata(text: str) -> dict[str, Any]:
         raise ValueError("must be a JSON object") from None
     if not isinstance(value, dict):
         raise ValueError("must be a JSON object")
-    if _depth(value) > MAX_METADATA_DEPTH:
+    if _is_deeper(value, MAX_METADATA_DEPTH):
         raise ValueError(f"must not be nested deeper than {MAX_METADATA_DEPTH} levels")
     return value
 
 
-def _depth(value: Any) -> int:
+def _is_deeper(value: Any, levels: int) -> bool:
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if items is None else 1 + max(map(_depth, items), default=0)
+    return items is not None and (levels == 0 or any(_is_deeper(item, levels - 1) for item in items))

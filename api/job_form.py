@@ -1,14 +1,14 @@
-"""The form of ``POST /jobs``."""
+"""The fields of ``POST /jobs``."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
-from starlette.datastructures import FormData, UploadFile
-
+from api.body import Body
 from api.errors import invalid_fields
 from api.forms import FormReader
+from api.links import File
 from api.settings import ApiSettings
 from jobs.contract import ENGINE_OPTIONS, Engine
 from nst_core.errors import InvalidOptions, UnknownStyle
@@ -37,6 +37,9 @@ FILES = {
     "init_image": "The image that the optimisation starts from; with `init=image` only.",
 }
 
+#: Fields with URLs, and the file fields that they stand for.
+LINKS = {"content_url": "content", "style_url": "style"}
+
 METHODS: tuple[Engine, ...] = get_args(Engine)
 
 #: The options of all engines by name; one that they share means the same.
@@ -62,10 +65,18 @@ MANY_FILES = ("style", "mask")
 
 AUTO_MASKS: tuple[AutoMask, ...] = get_args(AutoMask)
 
-_OTHER_FIELDS = ("method", "style_id", "preset", "auto_mask", *FILE_OPTIONS, "metadata")
-
 #: The types of the options' values.
 HINTS = get_type_hints(GatysOptions) | get_type_hints(FastOptions)
+
+#: The types of the other fields that are not files.
+_OTHER_FIELDS: dict[str, Any] = {
+    "method": str,
+    "style_id": tuple[str, ...],
+    "preset": str,
+    "auto_mask": str,
+    **{name: hint for name, hint in get_type_hints(FileOptions).items() if name in FILE_OPTIONS},
+    "metadata": dict,
+}
 
 #: Fields that may be sent more than once.
 _LISTS = frozenset(name for name, hint in HINTS.items() if get_origin(hint) is tuple) | {"style_id", *MANY_FILES}
@@ -96,16 +107,16 @@ class Submission:
     auto_mask: AutoMask | None
     file: FileOptions
     metadata: dict[str, Any]
-    files: dict[str, list[UploadFile]]
+    files: dict[str, list[File]]
 
 
-def read_submission(form: FormData, settings: ApiSettings, gallery: Gallery) -> Submission:
-    """The fields of a form.
+def read_submission(body: Body, settings: ApiSettings, gallery: Gallery) -> Submission:
+    """The fields of a request.
 
     Raises:
         Problem: 422 with every field that is unknown, missing, repeated or of a bad value.
     """
-    reader = _JobReader(form)
+    reader = _JobReader(body)
     options = reader.engine_options(settings)
     reader.check_images(options, settings)
     submission = Submission(
@@ -141,8 +152,8 @@ class _JobReader(FormReader):
         preset: the name of a set of options, which single fields override.
     """
 
-    def __init__(self, form: FormData) -> None:
-        super().__init__(form, files=FILES, texts={*ALL_OPTIONS, *_OTHER_FIELDS}, repeatable=_LISTS)
+    def __init__(self, body: Body) -> None:
+        super().__init__(body, files=FILES, texts=HINTS | _OTHER_FIELDS, repeatable=_LISTS, links=LINKS)
         named = self.texts.get("method", [""])[0]
         drafted = self.texts.get("init") == ["fast"]
         self.method: Engine = "fast" if "style_id" in self.texts and not drafted else "gatys"

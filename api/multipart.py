@@ -7,7 +7,6 @@ not it tells the length beforehand.
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
-from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -31,26 +30,16 @@ async def multipart_form(
 
     Raises:
         Problem: 400 the body is broken off or not multipart, 413 it or one of its files is larger than the settings
-            allow, 415 it is of another type.
+            allow.
     """
-    media_type, parameters = parse_options_header(request.headers.get("content-type"))
-    if media_type != b"multipart/form-data":
-        raise Problem(415, "unsupported_media_type", "Send the fields as multipart/form-data.")
-    if parameters.get(b"charset", b"utf-8").lower() != b"utf-8":
-        raise Problem(415, "unsupported_media_type", "Send the fields in UTF-8.")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and declared.isascii() and int(declared[:20]) > settings.max_request_bytes:
-        raise _body_too_large(settings)
     parser = _LimitedParser(request, settings, max_files)
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise _malformed(error.message) from None
-    except ClientDisconnect:
-        raise _malformed("The client went away.") from None
+        raise malformed(error.message) from None
     try:
         if not parser.complete:
-            raise _malformed("The body is broken off.")
+            raise malformed("The body is broken off.")
         yield form
     finally:
         await form.close()
@@ -62,7 +51,7 @@ class _LimitedParser(MultiPartParser):
     def __init__(self, request: Request, settings: ApiSettings, max_files: int) -> None:
         super().__init__(
             request.headers,
-            _limited(request, settings),
+            limited(request, settings),
             max_files=max_files,
             max_fields=MAX_FIELDS,
             max_part_size=MAX_FIELD_BYTES,
@@ -89,21 +78,31 @@ class _LimitedParser(MultiPartParser):
         self.complete = True
 
 
-async def _limited(request: Request, settings: ApiSettings) -> AsyncGenerator[bytes, None]:
+async def limited(request: Request, settings: ApiSettings) -> AsyncGenerator[bytes, None]:
+    """The bytes of a body.
+
+    Raises:
+        Problem: 400 the client went away, 413 there are more than the settings allow.
+    """
     received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
-        if received > settings.max_request_bytes:
-            raise _body_too_large(settings)
-        yield chunk
+    try:
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received > settings.max_request_bytes:
+                raise body_too_large(settings)
+            yield chunk
+    except ClientDisconnect:
+        raise malformed("The client went away.") from None
 
 
-def _body_too_large(settings: ApiSettings) -> Problem:
+def body_too_large(settings: ApiSettings) -> Problem:
+    """413 for a body over the limit."""
     limit = settings.max_request_bytes
     return Problem(
         413, "body_too_large", f"The request's body is larger than the limit of {limit} bytes (NST_MAX_REQUEST_BYTES)."
     )
 
 
-def _malformed(detail: str) -> Problem:
+def malformed(detail: str) -> Problem:
+    """400 for a body that cannot be read."""
     return Problem(400, "malformed_body", detail)

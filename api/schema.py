@@ -1,9 +1,10 @@
-"""The forms as JSON schemas, for the OpenAPI document."""
+"""What requests bring as JSON schemas, for the OpenAPI document."""
 
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from api import style_form
+from api.body import FORM_TYPE, JSON_TYPE
 from api.forms import MAX_METADATA_BYTES
 from api.job_form import (
     ALL_OPTIONS,
@@ -12,6 +13,7 @@ from api.job_form import (
     DEFAULT_FORMAT,
     FILES,
     HINTS,
+    LINKS,
     MANY_FILES,
     METHODS,
     METHODS_OF,
@@ -22,13 +24,39 @@ from nst_core.gallery import STYLE_ID
 from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, OutputFormat
 from nst_core.presets import PRESETS
 
+#: What a file is where no file can be sent.
+_URL = "an http or https URL, which this server fetches, or a data: URL with base64."
+
+
+def request_body(form: dict[str, Any]) -> dict[str, Any]:
+    """The body of a request: these fields, in a form or in JSON."""
+    as_json = {**form, "properties": {name: _in_json(schema) for name, schema in form["properties"].items()}}
+    return {"required": True, "content": {FORM_TYPE: {"schema": form}, JSON_TYPE: {"schema": as_json}}}
+
+
+def _in_json(schema: dict[str, Any]) -> dict[str, Any]:
+    """What JSON has for a field of a form: URLs for files, objects, and lists of which one item may stand alone."""
+    if schema.get("format") == "binary":
+        description = f"{schema['description']} Here {_URL}" if "description" in schema else f"Here {_URL}"
+        return {**schema, "format": "uri", "description": description}
+    if "contentMediaType" in schema:
+        return {"type": "object", "description": schema["description"], "examples": [{"order": 17}]}
+    if schema["type"] == "array":
+        about = ("description", "default")
+        several = {name: value for name, value in schema.items() if name not in about}
+        item = _in_json(schema["items"])
+        return {"anyOf": [item, several | {"items": item}], **{name: schema[name] for name in about if name in schema}}
+    return schema
+
 
 def job_form_schema(settings: ApiSettings) -> dict[str, Any]:
     """The form of `POST /jobs`."""
     properties: dict[str, Any] = {
         name: {"type": "string", "format": "binary", "description": description} for name, description in FILES.items()
     }
-    for name in MANY_FILES:
+    for name, target in LINKS.items():
+        properties[name] = {"type": "string", "format": "uri", "description": f"Instead of `{target}`: {_URL}"}
+    for name in (*MANY_FILES, *(name for name, target in LINKS.items() if target in MANY_FILES)):
         file = properties[name]
         description = file.pop("description")
         most = settings.max_job_styles

@@ -67,8 +67,12 @@ class ApiSettings(Settings):
         ge=1,
         description="Requests that wait for the end of a job at the same time; further ones are answered at once.",
     )
+    url_fetches: int = Field(
+        default=8, ge=1, description="URLs of files that are fetched at the same time; further ones wait."
+    )
     decoders: int = Field(
         default=2,
         ge=1,
-        description="Images decoded, masks found, and sheets and animations made, at the same time; each takes memory.",
+        description="Images decoded, bodies in JSON parsed, masks found, and sheets and animations made, at the same "
+        "time; each takes memory.",
     )

@@ -1,12 +1,12 @@
-"""The form of ``POST /styles``."""
+"""The fields of ``POST /styles``."""
 
 from dataclasses import dataclass, fields
 from typing import Any, get_origin, get_type_hints
 
-from starlette.datastructures import FormData, UploadFile
-
+from api.body import Body
 from api.errors import Problem, invalid_fields
 from api.forms import FormReader
+from api.links import File
 from api.settings import ApiSettings
 from nst_core.gallery import STYLE_ID
 from nst_core.options import StyleTrainingOptions
@@ -43,6 +43,9 @@ OPTIONS = {
 
 HINTS = {name: hint for name, hint in get_type_hints(StyleTrainingOptions).items() if name in OPTIONS}
 
+#: The types of all fields that are not files.
+_TEXTS: dict[str, Any] = {"id": str, **dict.fromkeys(ABOUT, str), "keep_color": bool, **HINTS, "metadata": dict}
+
 #: Fields that may be sent more than once.
 _LISTS = {"photograph", *(name for name, hint in HINTS.items() if get_origin(hint) is tuple)}
 
@@ -62,7 +65,7 @@ class StyleRequest:
     keep_color: bool
     options: StyleTrainingOptions
     metadata: dict[str, Any]
-    files: list[tuple[str, UploadFile]]
+    files: list[tuple[str, File]]
 
 
 def most_minutes(settings: ApiSettings) -> float:
@@ -84,14 +87,14 @@ def _bounded(reader: FormReader, settings: ApiSettings, values: dict[str, Any]) 
         reader.refuse("batch", f"{batch} crops of {crop} x {crop} are more than {limit_of_step}")
 
 
-def read_style_request(form: FormData, settings: ApiSettings) -> StyleRequest:
-    """The fields of a form.
+def read_style_request(body: Body, settings: ApiSettings) -> StyleRequest:
+    """The fields of a request.
 
     Raises:
         Problem: 422 with every field that is unknown, missing, repeated or of a bad value; 403 when there are no
             photographs to train on.
     """
-    reader = FormReader(form, files=FILES, texts={"id", *ABOUT, "keep_color", *OPTIONS, "metadata"}, repeatable=_LISTS)
+    reader = FormReader(body, files=FILES, texts=_TEXTS, repeatable=_LISTS)
     for name in ("id", "style"):
         reader.require(name)
     style_id = reader.text("id") or ""

@@ -7,7 +7,6 @@ from typing import BinaryIO
 
 from anyio import CapacityLimiter, to_thread
 from PIL import Image
-from starlette.datastructures import UploadFile
 
 from api.errors import Problem
 from api.settings import ApiSettings
@@ -51,13 +50,13 @@ def narrow_images(images: Iterable[tuple[str, CheckedImage, int]]) -> list[tuple
     return [(name, detail) for name, detail in told if detail]
 
 
-async def check_image(name: str, upload: UploadFile, settings: ApiSettings, limiter: CapacityLimiter) -> CheckedImage:
-    """Decode an uploaded image in a thread, as many at a time as ``limiter`` lets.
+async def check_image(name: str, file: BinaryIO, settings: ApiSettings, limiter: CapacityLimiter) -> CheckedImage:
+    """Decode an image that was sent in a thread, as many at a time as ``limiter`` lets.
 
     Raises:
         Problem: 400 damaged, animated or too small; 413 too many pixels; 415 of a format that is not read.
     """
-    return await to_thread.run_sync(_check, name, upload.file, settings, limiter=limiter)
+    return await to_thread.run_sync(_check, name, file, settings, limiter=limiter)
 
 
 def decode_upload(name: str, data: bytes, settings: ApiSettings) -> Image.Image:

@@ -7,7 +7,13 @@ JobsError
 ├── StoreUnavailable   Redis cannot be reached
 ├── StyleExists        the id of a style is taken
 ├── StyleNotRemovable  the style is not a user's
-└── LeaseLost          another worker has taken this job over, or it was deleted
+├── LeaseLost          another worker has taken this job over, or it was deleted
+└── OutboundError      a URL that a client named cannot be had
+    ├── ForbiddenURL       it may not be fetched or called
+    ├── UnreachableURL     nobody answers there
+    ├── UnusableAnswer     somebody does, with something else
+    ├── URLTimeout         it takes too long
+    └── URLTooLarge        there are too many bytes
 """
 
 
@@ -60,3 +66,37 @@ class LeaseLost(JobsError):
     """The job was deleted, or another worker works on it now."""
 
     code = "lease_lost"
+
+
+class OutboundError(JobsError):
+    """A URL cannot be fetched or called."""
+
+
+class ForbiddenURL(OutboundError):
+    """The URL may not be fetched or called."""
+
+    code = "url_not_allowed"
+
+
+class UnreachableURL(OutboundError):
+    """Nobody answers at the URL."""
+
+    code = "url_unreachable"
+
+
+class UnusableAnswer(OutboundError):
+    """The URL's answer is not the file that was expected."""
+
+    code = "url_bad_answer"
+
+
+class URLTimeout(OutboundError):
+    """The URL took too long."""
+
+    code = "url_timeout"
+
+
+class URLTooLarge(OutboundError):
+    """There are too many bytes at the URL."""
+
+    code = "url_too_large"

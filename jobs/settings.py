@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, StringConstraints
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _known_scheme(url: str) -> str:
@@ -18,7 +18,18 @@ def _none_if_empty(path: object) -> object:
     return path or None
 
 
+def _without_commas(text: object) -> object:
+    """The parts of a list that is written in one variable."""
+    return [part.strip().lower() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
+
+
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
+
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+#: Perhaps with a port; an IPv6 address stands in brackets.
+HostName = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(:[0-9]{1,5})?$")]
 
 
 class Settings(BaseSettings):
@@ -74,6 +85,18 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of the gallery of fast styles; by default the one that comes with the program.",
     )
+    url_ports: Annotated[tuple[Port, ...], NoDecode, BeforeValidator(_without_commas)] = Field(
+        default=(80, 443), description="Ports of URLs that may be fetched or called, separated by commas."
+    )
+    url_allowed_hosts: Annotated[frozenset[HostName], NoDecode, BeforeValidator(_without_commas)] = Field(
+        default=frozenset(),
+        description="Hosts that may be fetched from and called although their addresses are not public, separated by "
+        "commas: files.lan, or files.lan:8080 for a port that is not allowed otherwise.",
+    )
+    url_timeout_seconds: float = Field(
+        default=20.0, gt=0, le=600, description="Longest that a URL may take, with its redirects."
+    )
+    url_max_redirects: int = Field(default=3, ge=0, le=20, description="Most redirects of a URL that is fetched.")
 
     @property
     def soft_time_limit_seconds(self) -> int:

@@ -53,7 +53,7 @@ def documented(value: Any) -> set[str]:
         return {"none"}
     if isinstance(value, bool):
         return {f"`{str(value).lower()}`"}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple | frozenset):
         return {f"`{','.join(map(str, value))}`"} if value else {"equal", "empty", "none"}
     return {f"`{value}`"} if value != "" else {"empty"}
 

@@ -5,11 +5,12 @@ from typing import Any, BinaryIO, cast
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
-from api.deps import DecodersDep, SettingsDep
+from api.body import sent_body
+from api.deps import DecodersDep, FetcherDep, SettingsDep
 from api.errors import invalid_fields, problems
 from api.forms import FormReader
 from api.job_form import AUTO_MASKS
-from api.multipart import multipart_form
+from api.schema import request_body
 from api.settings import ApiSettings
 from api.uploads import decode_upload
 from nst_core.errors import NoSubject
@@ -50,24 +51,24 @@ _MASK = {
     "/masks",
     response_class=Response,
     responses=problems(400, 413, 415, 422) | {200: _MASK},
-    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
+    openapi_extra={"requestBody": request_body(_FORM)},
     summary="Find a mask",
 )
-async def create_mask(request: Request, settings: SettingsDep, decoders: DecodersDep) -> Response:
+async def create_mask(request: Request, settings: SettingsDep, decoders: DecodersDep, fetcher: FetcherDep) -> Response:
     """The mask that a job with this `auto_mask` would be painted by.  Nothing is kept.
 
     It may be sent, or a better one, as `mask` of a job.
     """
-    async with multipart_form(request, settings) as form:
-        reader = FormReader(form, files=("content",), texts=("auto_mask",), repeatable=())
+    async with sent_body(request, settings, decoders) as body:
+        reader = FormReader(body, files=("content",), texts={"auto_mask": str}, repeatable=())
         reader.require("content")
         kind = reader.text("auto_mask") or _DEFAULT
         if kind not in AUTO_MASKS:
             reader.refuse("auto_mask", f"must be one of {', '.join(AUTO_MASKS)}")
         if reader.errors:
             raise invalid_fields(list(reader.errors.items()))
-        (content,) = reader.files["content"]
-        png = await to_thread.run_sync(_find, content.file, cast(AutoMask, kind), settings, limiter=decoders)
+        ((_, content),) = await fetcher.open([("content", file) for file in reader.files["content"]])
+        png = await to_thread.run_sync(_find, content, cast(AutoMask, kind), settings, limiter=decoders)
     return Response(png, media_type="image/png")
 
 

@@ -1,4 +1,4 @@
-"""``POST /jobs``: a form becomes a job in the queue."""
+"""``POST /jobs``: a request becomes a job in the queue."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept, accepting_router
-from api.deps import CeleryDep, DecodersDep, GalleryDep, SettingsDep, StoreDep
+from api.body import sent_body
+from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, SettingsDep, StoreDep
 from api.errors import invalid_fields
 from api.job_form import MANY_FILES, Submission, read_submission, resolve_size
-from api.multipart import multipart_form
 from api.schema import job_form_schema
 from api.settings import ApiSettings
 from api.uploads import CheckedImage, check_image, narrow_images
@@ -45,6 +45,7 @@ async def create_job(
     store: StoreDep,
     celery: CeleryDep,
     decoders: DecodersDep,
+    fetcher: FetcherDep,
     gallery: GalleryDep,
     wait: WaitDep,
 ) -> Job:
@@ -53,12 +54,12 @@ async def create_job(
     With `Prefer: wait=N` the answer is the finished job (200), if it ends within N seconds.
     """
     # One more file than there may be, so that too many are told by their own name.
-    async with multipart_form(request, settings, max_files=3 + 2 * settings.max_job_styles) as form:
-        submission = await run_in_threadpool(read_submission, form, settings, gallery)
-        images = {
-            name: [await check_image(name, upload, settings, decoders) for upload in uploads]
-            for name, uploads in submission.files.items()
-        }
+    async with sent_body(request, settings, decoders, max_files=3 + 2 * settings.max_job_styles) as body:
+        submission = await run_in_threadpool(read_submission, body, settings, gallery)
+        sent = [(name, file) for name, files in submission.files.items() for file in files]
+        images: Images = {}
+        for name, file in await fetcher.open(sent):
+            images.setdefault(name, []).append(await check_image(name, file, settings, decoders))
     job = _make_job(submission, images, settings)
     stored = {_stored_as(name, k): image.data for name, checked in images.items() for k, image in enumerate(checked)}
     return await accept(job, stored, store, celery, wait, request, response)

@@ -8,9 +8,9 @@ from starlette.concurrency import run_in_threadpool
 from ulid import ULID
 
 from api.acceptance import accept, accepting_router
-from api.deps import CeleryDep, DecodersDep, GalleryDep, SettingsDep, StoreDep
+from api.body import sent_body
+from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, SettingsDep, StoreDep
 from api.errors import Problem, invalid_fields
-from api.multipart import multipart_form
 from api.schema import style_form_schema
 from api.settings import ApiSettings
 from api.style_form import MAX_PHOTOGRAPHS, StyleRequest, read_style_request
@@ -46,6 +46,7 @@ async def create_style(
     store: StoreDep,
     celery: CeleryDep,
     decoders: DecodersDep,
+    fetcher: FetcherDep,
     gallery: GalleryDep,
     wait: WaitDep,
 ) -> Job:
@@ -55,10 +56,11 @@ async def create_style(
     gallery.
     """
     # One more file than photographs and a painting, so that too many are told by their own name.
-    async with multipart_form(request, settings, max_files=2 + MAX_PHOTOGRAPHS) as form:
-        asked = read_style_request(form, settings)
+    async with sent_body(request, settings, decoders, max_files=2 + MAX_PHOTOGRAPHS) as body:
+        asked = await run_in_threadpool(read_style_request, body, settings)
         await run_in_threadpool(_see_that_there_is_room, asked.id, gallery, settings)
-        painting, *photographs = [await check_image(name, file, settings, decoders) for name, file in asked.files]
+        files = await fetcher.open(asked.files)
+        painting, *photographs = [await check_image(name, file, settings, decoders) for name, file in files]
     _check_shapes(asked, painting, photographs)
     job = _make_job(asked, painting, photographs)
     await run_in_threadpool(_claim, asked.id, job.id, gallery, store, settings)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from api.app import create_app
 from api.settings import ApiSettings
+from jobs.outbound import system_resolve
 from jobs.protocol import Store
 from jobs.queue import make_celery
 from jobs.store import RedisStore
@@ -41,12 +42,13 @@ def celery(redis_url: str) -> Iterator[Celery]:
 
 @pytest.fixture
 def make_client(redis_url: str, store: Store, celery: Celery, styles_dir: Path) -> Iterator[MakeClient]:
-    """Makes clients of applications with given settings, by default with the tests' gallery."""
+    """Makes clients of applications with given settings and resolver, by default with the tests' gallery."""
     made: list[TestClient] = []
 
     def make(**settings: Any) -> TestClient:
+        resolve = settings.pop("resolve", system_resolve)
         settings = {"redis_url": redis_url, "styles_dir": styles_dir, **settings}
-        app = create_app(ApiSettings(**settings), store, celery)
+        app = create_app(ApiSettings(**settings), store, celery, resolve)
         made.append(TestClient(app, base_url="http://server"))
         return made[-1]
 
