@@ -132,7 +132,7 @@ class MemoryStore(Store):
                 if retry_at is None:
                     del entry.events[event.slot]
                 else:
-                    entry.events[event.slot] = waiting.model_copy(update={"due": retry_at})
+                    entry.events[event.slot] = event.model_copy(update={"due": retry_at})
 
     @override
     def _file(self, job_id: str, name: FileName) -> bytes | None:

@@ -225,7 +225,7 @@ class Store(ABC):
 
     @abstractmethod
     def settle_webhook(self, job_id: str, event: Event, retry_at: float | None = None) -> None:
-        """Forget an event that was taken, or have it wait until this Unix time.
+        """Forget an event that was taken, or have it wait, as it is given, until this Unix time.
 
         Nothing happens when it is gone, or when a newer one has come in its place.
         """

@@ -217,7 +217,7 @@ class RedisStore(Store):
                     del waiting[event.slot]
                     pipe.hdel(key, event.slot)
                 else:
-                    waiting[event.slot] = old.model_copy(update={"due": retry_at})
+                    waiting[event.slot] = event.model_copy(update={"due": retry_at})
                     pipe.hset(key, event.slot, waiting[event.slot].model_dump_json())
             self._schedule(pipe, job_id, waiting)
 

@@ -34,6 +34,11 @@ class Event(BaseModel):
         """What it replaces among the events that wait: of progress only the latest is worth telling."""
         return "progress" if self.type == "progress" else self.id
 
+    @property
+    def put_back(self) -> "Event":
+        """As it was before it was taken."""
+        return self.model_copy(update={"attempts": self.attempts - 1})
+
 
 def event_of(old: Job, new: Job) -> Event | None:
     """What there is to tell of a change, if the job's client wants to know.

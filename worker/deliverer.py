@@ -3,6 +3,7 @@
 import logging
 import random
 from time import time
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -13,6 +14,7 @@ from jobs.errors import ForbiddenURL
 from jobs.outbound import Resolve, outbound_client, system_resolve
 from jobs.protocol import Store
 from jobs.webhooks import Event
+from worker.receivers import Receivers
 from worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,9 @@ _MARGIN = 5.0
 #: Each wait for another attempt is so many times as long as the one before, and not longer than a day.
 _FACTOR = 4.0
 _LONGEST_WAIT = 86_400.0
+
+#: Seconds after which an event is looked at again whose receiver does not answer somebody else at the moment.
+_POSTPONED = 10.0
 
 #: By how much a wait is longer or shorter, so that what failed together is not tried again together.
 _JITTER = 0.2
@@ -46,6 +51,7 @@ class Deliverer:
         # A receiver has its own time to answer.
         self._outbound = settings.model_copy(update={"url_timeout_seconds": settings.webhook_timeout_seconds})
         self._signer = Webhook(secret.get_secret_value())
+        self._receivers = Receivers()
         self._jitter = random.Random()  # noqa: S311 - no secret
 
     def deliver(self, job_id: str) -> None:
@@ -58,7 +64,11 @@ class Deliverer:
             most = self.settings.webhook_attempts
             told = (job_id, event.type, event.id, event.attempts, most)
             try:
-                status = self._send(event)
+                with self._receivers.turn(urlsplit(event.url).netloc) as mine:
+                    if not mine:  # one that does not answer would keep all threads waiting
+                        self.store.settle_webhook(job_id, event.put_back, retry_at=time() + self._wait(_POSTPONED))
+                        continue
+                    status = self._send(event)
             except (ForbiddenURL, httpx.HTTPError) as error:
                 # Its text may name the address.
                 status, answer = 0, type(error).__name__
@@ -76,8 +86,10 @@ class Deliverer:
 
     def wait_after(self, attempts: int) -> float:
         """Seconds from a failed attempt, the first or a later one, to the next."""
-        wait = min(self.settings.webhook_retry_seconds * _FACTOR ** (attempts - 1), _LONGEST_WAIT)
-        return wait * self._jitter.uniform(1 - _JITTER, 1 + _JITTER)
+        return self._wait(min(self.settings.webhook_retry_seconds * _FACTOR ** (attempts - 1), _LONGEST_WAIT))
+
+    def _wait(self, seconds: float) -> float:
+        return seconds * self._jitter.uniform(1 - _JITTER, 1 + _JITTER)
 
     def _send(self, event: Event) -> int:
         """The status that the receiver answers with; what else it says is not read."""

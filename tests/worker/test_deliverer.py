@@ -2,7 +2,9 @@
 
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
 from threading import Event, Thread
@@ -44,6 +46,14 @@ class Desk:
         for _ in range(times):
             self.deliverer.deliver(job_id)
         return [name for name, entry in self.store._entries.items() if entry.events]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("the condition never came true")
 
 
 @pytest.fixture
@@ -149,6 +159,28 @@ def test_what_a_receiver_says_besides_the_status_is_not_read(job: Job, endless: 
     host = endless(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n", b"y" * 65_536)
     desk = Desk(f"http://{host}/", host)
     assert desk.deliver(desk.cancel(job)) == []
+
+
+def test_a_receiver_that_does_not_answer_is_called_by_one_thread_only(add_job: AddJob) -> None:
+    with Receiver([None, None, 200]) as receiver, Receiver() as other, ThreadPoolExecutor(3) as pool:
+        desk = Desk(receiver.url, f"{receiver.host},{other.host}", webhook_timeout_seconds=0.3)
+        first, second = desk.cancel(add_job()), desk.cancel(add_job())
+        desk.url = other.url
+        elsewhere = desk.cancel(add_job())
+        assert desk.deliver(first) == [first, second, elsewhere]
+        # It has as much time as the rest of the test takes.
+        desk.deliverer._outbound = desk.settings.model_copy(update={"url_timeout_seconds": 60})
+        calling = pool.submit(desk.deliverer.deliver, first)
+        wait_until(lambda: len(receiver.requests) == 2)
+        # Meanwhile others wait, which is no attempt, and those of another receiver do not.
+        desk.deliver(second)
+        assert desk.deliver(elsewhere) == [first, second]
+        (event,) = desk.store._entries[second].events.values()
+        assert (event.attempts, len(receiver.requests)) == (0, 2)
+        receiver.hang_up()
+        calling.result()
+        desk.store.settle_webhook(second, event, retry_at=0.0)
+        assert desk.deliver(second) == [first]
 
 
 def test_nobody_there_is_tried_again(job: Job, caplog: pytest.LogCaptureFixture) -> None:
