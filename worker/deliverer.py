@@ -63,13 +63,17 @@ class Deliverer:
         for event in self.store.take_webhooks(job_id, self.settings.webhook_timeout_seconds + _MARGIN):
             most = self.settings.webhook_attempts
             told = (job_id, event.type, event.id, event.attempts, most)
+            if event.attempts > most:  # each of them ended without an answer to us: this process died, or has a fault
+                logger.warning("job %s: webhook %s given up (%s, attempt %d of %d)", *told)
+                self.store.settle_webhook(job_id, event)
+                continue
             try:
                 with self._receivers.turn(urlsplit(event.url).netloc) as mine:
                     if not mine:  # one that does not answer would keep all threads waiting
                         self.store.settle_webhook(job_id, event.put_back, retry_at=time() + self._wait(_POSTPONED))
                         continue
                     status = self._send(event)
-            except (ForbiddenURL, httpx.HTTPError) as error:
+            except (ForbiddenURL, httpx.HTTPError, httpx.InvalidURL) as error:
                 # Its text may name the address.
                 status, answer = 0, type(error).__name__
             else:

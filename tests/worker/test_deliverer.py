@@ -113,6 +113,24 @@ def test_redirects_are_not_followed(job: Job) -> None:
         assert (len(receiver.requests), other.requests) == (1, [])
 
 
+def test_a_redirect_to_nowhere_is_a_failure_like_any_other(job: Job) -> None:
+    with Receiver([302, 200], {"Location": "http://[/"}) as receiver:
+        desk = Desk(receiver.url, receiver.host)
+        assert desk.deliver(desk.cancel(job)) == [job.id]
+        assert desk.deliver(job.id) == []
+
+
+def test_what_ends_the_deliverer_each_time_is_given_up(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk("http://127.0.0.1:1/", "127.0.0.1:1")
+    monkeypatch.setattr("worker.deliverer._MARGIN", -desk.settings.webhook_timeout_seconds)  # due again at once
+    desk.cancel(job)
+    monkeypatch.setattr("worker.deliverer.outbound_client", None)
+    for _ in range(3):
+        with pytest.raises(TypeError):
+            desk.deliver(job.id)
+    assert desk.deliver(job.id) == []
+
+
 def test_a_receiver_that_does_not_answer_is_tried_again(job: Job, caplog: pytest.LogCaptureFixture) -> None:
     with Receiver([None, 200]) as receiver:
         desk = Desk(receiver.url, receiver.host, webhook_timeout_seconds=0.2)
