@@ -150,3 +150,11 @@ def test_only_the_processes_that_paint_load_pytorch(stack: Stack, service: Servi
 
     assert loads_pytorch(pool_child(stack.children["gatys"]))
     assert not any(loads_pytorch(process.pid) for process in stack.children.values())
+
+
+def test_webhooks_are_signed_with_a_key_of_its_own(system: System, stack: Stack, service: Service) -> None:
+    status, secret = end(system.nst("webhook-secret", "--data-dir", str(stack.data_dir)))
+    assert (status, secret.strip()) == (0, (stack.data_dir / "webhook-secret").read_text().strip())
+    # It succeeds, so that nobody is called.
+    response = service.post_fast(webhook="https://93.184.215.14/", webhook_events="failed")
+    service.succeeded(service.accepted(response))
