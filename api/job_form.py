@@ -10,7 +10,9 @@ from api.errors import invalid_fields
 from api.forms import FormReader
 from api.links import File
 from api.settings import ApiSettings
-from jobs.contract import ENGINE_OPTIONS, Engine
+from api.webhook_form import FIELDS as WEBHOOK_FIELDS
+from api.webhook_form import read_webhook
+from jobs.contract import ENGINE_OPTIONS, Engine, Webhook
 from nst_core.errors import InvalidOptions, UnknownStyle
 from nst_core.file_options import BitDepth, FileOptions
 from nst_core.gallery import Gallery
@@ -75,11 +77,16 @@ _OTHER_FIELDS: dict[str, Any] = {
     "preset": str,
     "auto_mask": str,
     **{name: hint for name, hint in get_type_hints(FileOptions).items() if name in FILE_OPTIONS},
+    **WEBHOOK_FIELDS,
     "metadata": dict,
 }
 
 #: Fields that may be sent more than once.
-_LISTS = frozenset(name for name, hint in HINTS.items() if get_origin(hint) is tuple) | {"style_id", *MANY_FILES}
+_LISTS = frozenset(name for name, hint in HINTS.items() if get_origin(hint) is tuple) | {
+    "style_id",
+    "webhook_events",
+    *MANY_FILES,
+}
 
 _PERCENT = re.compile(r"[0-9]{1,3}")
 
@@ -96,6 +103,7 @@ class Submission:
         preset: the name of the options' defaults.
         auto_mask: what a mask shall be found for.
         file: how the result is written.
+        webhook: who is told of it; whether the URL may be called is not checked.
         files: by field name.
     """
 
@@ -106,6 +114,7 @@ class Submission:
     preset: str | None
     auto_mask: AutoMask | None
     file: FileOptions
+    webhook: Webhook | None
     metadata: dict[str, Any]
     files: dict[str, list[File]]
 
@@ -127,6 +136,7 @@ def read_submission(body: Body, settings: ApiSettings, gallery: Gallery) -> Subm
         preset=reader.preset,
         auto_mask=reader.auto_mask(),
         file=reader.file_options(),
+        webhook=read_webhook(reader, settings),
         metadata=reader.metadata(),
         files=reader.files,
     )

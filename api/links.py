@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from api.errors import Problem, invalid_fields, url_problem
 from api.settings import ApiSettings
 from jobs.errors import OutboundError, URLTooLarge
-from jobs.outbound import Resolve, fetch
+from jobs.outbound import Resolve, check_url, fetch
 
 _SCHEME = re.compile(r"(data|https?):", re.IGNORECASE)
 _DATA = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
@@ -80,6 +80,17 @@ class Fetcher:
             room -= len(data)
             opened.append((name, io.BytesIO(data)))
         return opened
+
+    async def check(self, field: str, url: str) -> None:
+        """See that a URL that is not a file's may be called.
+
+        Raises:
+            Problem: 422, it may not, or its host has no address.
+        """
+        try:
+            await to_thread.run_sync(check_url, url, self._settings, self._resolve, limiter=self._limiter)
+        except OutboundError as error:
+            raise url_problem(error, field) from None
 
     def _fetched(self, link: Link, room: int) -> bytes:
         settings = self._settings

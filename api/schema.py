@@ -3,7 +3,7 @@
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
-from api import style_form
+from api import style_form, webhook_form
 from api.body import FORM_TYPE, JSON_TYPE
 from api.forms import MAX_METADATA_BYTES
 from api.job_form import (
@@ -124,6 +124,7 @@ def job_form_schema(settings: ApiSettings) -> dict[str, Any]:
         "description": "Copy the content's EXIF data (camera, date, place) into the result's file. "
         "A tiff of bit_depth 16 cannot.",
     }
+    properties |= webhook_form.SCHEMA
     properties["metadata"] = _METADATA
     return {
         "type": "object",
@@ -162,6 +163,7 @@ def style_form_schema(settings: ApiSettings) -> dict[str, Any]:
             "default": defaults.get(name, option.default),
         }
     properties["minutes"]["maximum"] = limit
+    properties |= webhook_form.SCHEMA
     properties["metadata"] = _METADATA
     return {
         "type": "object",

@@ -8,6 +8,9 @@ from api.errors import Problem, invalid_fields
 from api.forms import FormReader
 from api.links import File
 from api.settings import ApiSettings
+from api.webhook_form import FIELDS as WEBHOOK_FIELDS
+from api.webhook_form import read_webhook
+from jobs.contract import Webhook
 from nst_core.gallery import STYLE_ID
 from nst_core.options import StyleTrainingOptions
 
@@ -44,10 +47,17 @@ OPTIONS = {
 HINTS = {name: hint for name, hint in get_type_hints(StyleTrainingOptions).items() if name in OPTIONS}
 
 #: The types of all fields that are not files.
-_TEXTS: dict[str, Any] = {"id": str, **dict.fromkeys(ABOUT, str), "keep_color": bool, **HINTS, "metadata": dict}
+_TEXTS: dict[str, Any] = {
+    "id": str,
+    **dict.fromkeys(ABOUT, str),
+    "keep_color": bool,
+    **HINTS,
+    **WEBHOOK_FIELDS,
+    "metadata": dict,
+}
 
 #: Fields that may be sent more than once.
-_LISTS = {"photograph", *(name for name, hint in HINTS.items() if get_origin(hint) is tuple)}
+_LISTS = {"photograph", "webhook_events", *(name for name, hint in HINTS.items() if get_origin(hint) is tuple)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +67,7 @@ class StyleRequest:
     Attributes:
         about: title, artist, year and licence of the painting.
         keep_color: whether the photographs' colours are kept.
+        webhook: who is told of the training; whether the URL may be called is not checked.
         files: the painting first.
     """
 
@@ -64,6 +75,7 @@ class StyleRequest:
     about: dict[str, str]
     keep_color: bool
     options: StyleTrainingOptions
+    webhook: Webhook | None
     metadata: dict[str, Any]
     files: list[tuple[str, File]]
 
@@ -111,6 +123,7 @@ def read_style_request(body: Body, settings: ApiSettings) -> StyleRequest:
         about=about | {"title": about["title"] or style_id},
         keep_color=reader.truth("keep_color"),
         options=_options(reader, settings),
+        webhook=read_webhook(reader, settings),
         metadata=reader.metadata(),
         files=[(name, file) for name in FILES for file in reader.files.get(name, ())],
     )

@@ -134,6 +134,17 @@ def up(
         out.print("Stopped. Jobs and results are kept.")
 
 
+@app.command("webhook-secret")
+def show_webhook_secret(data_dir: DataDir = default_data_dir()) -> None:  # noqa: B008 - shown in the help
+    """Show the key with which nst up signs webhooks: NST_WEBHOOK_SECRET, else the one that it keeps in its data."""
+    from cli.webhook_secret import webhook_secret
+
+    try:
+        out.print(webhook_secret(data_dir), soft_wrap=True, highlight=False, markup=False)
+    except OSError as error:
+        raise fail(f"cannot read the key in {data_dir}: {error.strerror}") from None
+
+
 @app.command()
 @with_options_of(GatysOptions, FastOptions)
 def stylize(

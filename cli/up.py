@@ -15,6 +15,7 @@ from typing import IO, Self
 import httpx
 
 from cli.redis_server import RedisServer, find_executable
+from cli.webhook_secret import webhook_secret
 
 #: Seconds within which the API must answer after its start.
 API_TIMEOUT = 60.0
@@ -75,7 +76,7 @@ class Stack:
             self.redis = RedisServer(find_executable(), self.data_dir / "redis")
             self.redis.start(self._inherited)
             redis_url = self.redis.url
-        common = {"NST_REDIS_URL": redis_url}
+        common = {"NST_REDIS_URL": redis_url, "NST_WEBHOOK_SECRET": webhook_secret(self.data_dir)}
         self._spawn(
             "api",
             [
@@ -97,10 +98,10 @@ class Stack:
         self._wait_for_api()
 
     def _workers(self) -> list[tuple[str, str, str | None]]:
-        """Name, queues and CUDA device of each worker: one for sub-second jobs, one per device for long ones."""
+        """Name, queues and CUDA device of each worker: for sub-second jobs, for webhooks, per device for long jobs."""
         devices = _cuda_devices() if os.environ.get("NST_DEVICE", "auto") in ("auto", "cuda") else []
         long_ones: list[tuple[str, str, str | None]] = [(f"gatys-{d}", "gatys,train", d) for d in devices]
-        return [("fast", "fast,webhook", None), *(long_ones or [("gatys", "gatys,train", None)])]
+        return [("fast", "fast", None), ("webhook", "webhook", None), *(long_ones or [("gatys", "gatys,train", None)])]
 
     def _claim_folder(self) -> None:
         try:

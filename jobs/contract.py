@@ -11,6 +11,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 from ulid import ULID
@@ -22,6 +23,9 @@ Engine = Literal["gatys", "fast"]
 
 #: What a job does: it paints with an engine, or it trains a style for the second.
 Method = Literal[Engine, "train"]
+
+#: What the receiver of a webhook may be told of: that a job has come to a status, or how far it is.
+WebhookEvent = Literal["processing", "progress", "succeeded", "failed", "canceled"]
 
 Options = GatysOptions | FastOptions | StyleTrainingOptions
 
@@ -174,6 +178,13 @@ class Urls(_Model):
         return cls(self=base, **parts)
 
 
+class Webhook(_Model):
+    """Who is told of a job."""
+
+    url: str = Field(description="Where the events are sent. Without its query in lists.")
+    events: list[WebhookEvent]
+
+
 class Job(_Model):
     """A job as clients see it; changed only through :meth:`evolve`."""
 
@@ -193,6 +204,7 @@ class Job(_Model):
     output: Output | None = None
     error: JobError | None = None
     metadata: dict[str, Any] = Field(default_factory=dict, description="The client's own, kept as it was sent.")
+    webhook: Webhook | None = Field(default=None, description="Who is told of this job, if somebody is.")
     metrics: Metrics = Metrics()
     urls: Urls
 
@@ -205,6 +217,14 @@ class Job(_Model):
         """
         engine, params = OPTIONS_OF[self.method], self.input.params
         return engine.from_mapping({f.name: params[f.name] for f in fields(engine) if f.name in params})
+
+    @property
+    def for_lists(self) -> Self:
+        """As it is shown to those who do not ask for it by its id: the query of a webhook may hold a secret."""
+        if self.webhook is None:
+            return self
+        url = urlsplit(self.webhook.url)._replace(query="", fragment="").geturl()
+        return self.model_copy(update={"webhook": self.webhook.model_copy(update={"url": url})})
 
     def evolve(self, **changes: Any) -> Self:
         """A copy with some fields changed, validated."""

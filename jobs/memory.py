@@ -11,6 +11,7 @@ from jobs.contract import Job, JobPage, Snapshot, Status
 from jobs.errors import ExpiredJob, UnknownJob
 from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
+from jobs.webhooks import Event, event_of, take
 
 
 @dataclass
@@ -22,6 +23,8 @@ class _Entry:
     snapshots: dict[int, tuple[Snapshot, bytes]] = field(default_factory=dict)
     token: str | None = None
     leased_until: float = 0.0
+    events: dict[str, Event] = field(default_factory=dict)
+    told_until: float = 0.0
 
 
 class MemoryStore(Store):
@@ -99,6 +102,39 @@ class MemoryStore(Store):
             self._changed.notify_all()
 
     @override
+    def due_webhooks(self, limit: int) -> list[str]:
+        at = time.time()
+        with self._lock:
+            self._drop_expired()
+            first = {
+                job_id: min(event.due for event in entry.events.values())
+                for job_id, entry in self._entries.items()
+                if entry.events
+            }
+        return sorted((job_id for job_id, due in first.items() if due <= at), key=first.__getitem__)[:limit]
+
+    @override
+    def take_webhooks(self, job_id: str, seconds: float) -> list[Event]:
+        with self._lock:
+            self._drop_expired()
+            entry = self._entries.get(job_id)
+            taken = take(entry.events.values(), time.time(), seconds) if entry else []
+            if entry:
+                entry.events |= {event.slot: event for event in taken}
+        return taken
+
+    @override
+    def settle_webhook(self, job_id: str, event: Event, retry_at: float | None = None) -> None:
+        with self._lock:
+            entry = self._entries.get(job_id)
+            waiting = entry.events.get(event.slot) if entry else None
+            if entry and waiting and waiting.id == event.id:
+                if retry_at is None:
+                    del entry.events[event.slot]
+                else:
+                    entry.events[event.slot] = event.model_copy(update={"due": retry_at})
+
+    @override
     def _file(self, job_id: str, name: FileName) -> bytes | None:
         with self._lock:
             return self._entry(job_id).files.get(name)
@@ -118,6 +154,7 @@ class MemoryStore(Store):
             held = entry.token is not None and time.monotonic() < entry.leased_until
             new = rule(entry.job, entry.token if held else None, entry.token)
             entry.files.update(files)
+            self._tell(entry, event_of(entry.job, new))
             if snapshot:
                 entry.snapshots[snapshot[0].step] = snapshot
             if new.status.is_final:
@@ -131,6 +168,16 @@ class MemoryStore(Store):
             entry.job = new
             self._changed.notify_all()
             return new
+
+    def _tell(self, entry: _Entry, event: Event | None) -> None:
+        """Have an event wait to be sent, unless it is progress and some was told a moment ago."""
+        at = time.monotonic()
+        if event and event.type == "progress":
+            if at < entry.told_until:
+                return
+            entry.told_until = at + self._settings.webhook_progress_seconds
+        if event:
+            entry.events[event.slot] = event
 
     def _entry(self, job_id: str) -> _Entry:
         self._drop_expired()

@@ -10,6 +10,7 @@ from jobs import transitions
 from jobs.contract import Job, JobError, JobPage, Metrics, Output, Progress, Snapshot, Status
 from jobs.errors import ExpiredJob, JobNotFinished, LeaseLost, UnknownJob
 from jobs.settings import Settings
+from jobs.webhooks import Event
 
 #: What a worker writes besides the job: the picture, how it looks so far, and from where another may go on.
 FileName = Literal["result", "preview", "checkpoint"]
@@ -208,6 +209,27 @@ class Store(ABC):
             _given(result=result, preview=preview),
         )
 
+    @abstractmethod
+    def due_webhooks(self, limit: int) -> list[str]:
+        """The ids of so many jobs at most that have events to be sent now, those that wait longest first."""
+
+    @abstractmethod
+    def take_webhooks(self, job_id: str, seconds: float) -> list[Event]:
+        """Take the events of a job that are due, the oldest first; nobody else gets them meanwhile.
+
+        None when there is nothing to send, or no such job.
+
+        Args:
+            seconds: what sending one of them may take; those that are not settled in time are due again.
+        """
+
+    @abstractmethod
+    def settle_webhook(self, job_id: str, event: Event, retry_at: float | None = None) -> None:
+        """Forget an event that was taken, or have it wait, as it is given, until this Unix time.
+
+        Nothing happens when it is gone, or when a newer one has come in its place.
+        """
+
     def result(self, job_id: str) -> bytes:
         """The file that the job made.
 
@@ -257,6 +279,8 @@ class Store(ABC):
         The rule is called at least once and has no side effects; what it raises ends the change.  A job that is
         processing afterwards is leased to ``token`` from now on, if one is given; any other has no lease.  One that
         has ended has no checkpoint.  A change of status begins the time to live of all that belongs to the job anew.
+        What its webhook is to be told of the change waits from now on; but progress is not, within
+        ``webhook_progress_seconds`` of the last that was.
         """
 
     def _change_held(

@@ -3,6 +3,8 @@
 The job store is the truth: a message carries a job's id and nothing else, and Celery's results are not used.
 """
 
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from celery import Celery
@@ -21,8 +23,14 @@ QUEUE_TRAIN = "train"
 QUEUE_WEBHOOK = "webhook"
 QUEUES = (QUEUE_FAST, QUEUE_GATYS, QUEUE_TRAIN, QUEUE_WEBHOOK)
 
+#: Those of jobs.
+PAINT_QUEUES = (QUEUE_FAST, QUEUE_GATYS, QUEUE_TRAIN)
+
 #: Paints one job; its one argument is the job's id.
 TASK_PAINT = "nst.paint"
+
+#: Sends the events of one job to its webhook; its one argument is the job's id.
+TASK_DELIVER = "nst.deliver"
 
 #: Steps of priority on Redis, where 0 is served first: one list each, in strict order.
 PRIORITY_STEPS = (0, 5, 9)
@@ -105,11 +113,38 @@ def enqueue(celery: Celery, job: Job) -> None:
     Raises:
         StoreUnavailable: Redis cannot be reached; the job was not sent.
     """
+    _send(celery, TASK_PAINT, job.id, _METHOD_QUEUES[job.method])
+
+
+def enqueue_delivery(celery: Celery, job_id: str) -> None:
+    """Have the events of a job sent to its webhook.
+
+    Raises:
+        StoreUnavailable: Redis cannot be reached; nothing was sent.
+    """
+    _send(celery, TASK_DELIVER, job_id, QUEUE_WEBHOOK)
+
+
+def count_messages(celery: Celery, queues: Iterable[str]) -> int:
+    """How many messages of these queues wait to be taken by a worker.
+
+    Raises:
+        StoreUnavailable: Redis cannot be reached.
+    """
+    try:
+        with celery.connection_for_read() as connection:
+            channel: Any = connection.default_channel
+            return sum(channel.queue_declare(name).message_count for name in queues)
+    except (OperationalError, RedisError) as error:
+        raise StoreUnavailable("the queue cannot be reached at the moment") from error
+
+
+def _send(celery: Celery, task: str, job_id: str, queue: str) -> None:
     try:
         celery.send_task(
-            TASK_PAINT,
-            args=[job.id],
-            queue=_METHOD_QUEUES[job.method],
+            task,
+            args=[job_id],
+            queue=queue,
             priority=PRIORITY_NORMAL,
             ignore_result=True,
             retry=True,

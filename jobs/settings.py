@@ -1,9 +1,10 @@
 """Settings that the front end and the workers share; each process subclasses them and builds them in its factory."""
 
+from base64 import b64decode
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -13,9 +14,9 @@ def _known_scheme(url: str) -> str:
     return url
 
 
-def _none_if_empty(path: object) -> object:
+def _none_if_empty(value: object) -> object:
     """An empty variable is one that is not set; as a path it would be the folder in which the process runs."""
-    return path or None
+    return value or None
 
 
 def _without_commas(text: object) -> object:
@@ -23,6 +24,22 @@ def _without_commas(text: object) -> object:
     return [part.strip().lower() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
 
 
+#: What the Standard Webhooks specification asks of a key, in bytes.
+_SECRET_BYTES = range(24, 65)
+
+
+def _signing_key(secret: SecretStr) -> SecretStr:
+    prefix, _, key = secret.get_secret_value().partition("_")
+    try:
+        long_enough = len(b64decode(key, validate=True)) in _SECRET_BYTES
+    except ValueError:
+        long_enough = False
+    if prefix != "whsec" or not long_enough:
+        raise ValueError("must be whsec_ and 24 to 64 bytes in base64")
+    return secret
+
+
+OptionalSecret = Annotated[Annotated[SecretStr, AfterValidator(_signing_key)] | None, BeforeValidator(_none_if_empty)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 
 
@@ -35,7 +52,8 @@ HostName = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-f:.]+\]|[^\s:/@\
 class Settings(BaseSettings):
     """What every process needs to know; each field is read from the environment as ``NST_`` and its name."""
 
-    model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
+    # What cannot be read may be a secret that was mistyped.
+    model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     redis_url: Annotated[str, AfterValidator(_known_scheme)] = Field(
         default="redis://127.0.0.1:6379/0",
@@ -71,6 +89,14 @@ class Settings(BaseSettings):
         default=3,
         ge=1,
         description="Starts of one job, counting those whose worker died, before it fails with worker_lost.",
+    )
+    webhook_secret: OptionalSecret = Field(
+        default=None,
+        description="The key with which webhooks are signed, whsec_ and 24 to 64 bytes in base64; without one, jobs "
+        "with a webhook are refused.",
+    )
+    webhook_progress_seconds: float = Field(
+        default=5.0, ge=0.1, description="Seconds between two webhooks that tell of the progress of one job, at least."
     )
     max_image_pixels: int = Field(
         default=50_000_000, ge=1, description="Most pixels, width times height, of an image that is sent."

@@ -7,12 +7,15 @@
     nst:job:{id}:checkpoint from where another worker may go on; gone when the job has ended
     nst:job:{id}:snapshots  the pictures of some iterations, a hash by step
     nst:job:{id}:steps      what is known of each of these, a hash by step, so that a list reads no picture
+    nst:job:{id}:webhooks   the events that its webhook is still to be told, a hash
+    nst:job:{id}:told       there for a while after progress was told
     nst:job:{id}:lease      the token of the worker that has it; gone when that worker is
     nst:job:{id}:holder     the same, but there for as long as the job is processing
     nst:job:{id}:known      outlives the rest, so that an expired job is told from one that never was
     nst:job:{id}:ended      a channel, not a key: a message when the job has ended or was deleted
     nst:jobs                every id, sorted; ids are ULIDs, so this is the order of creation
     nst:jobs:{status}       the ids of one status
+    nst:webhooks            the ids of jobs with such events, sorted by the time when the first of them is due
 
 All keys but the indexes expire.  Ids of expired jobs leave those when somebody meets them there.
 """
@@ -20,7 +23,7 @@ All keys but the indexes expire.  Ids of expired jobs leave those when somebody 
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Self, cast
 
 from pydantic import ValidationError
@@ -33,10 +36,12 @@ from jobs.contract import Job, JobPage, Snapshot, Status
 from jobs.errors import ExpiredJob, UnknownJob
 from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
+from jobs.webhooks import Event, event_of, take
 
 logger = logging.getLogger(__name__)
 
 _INDEX = "nst:jobs"
+_OUTBOX = "nst:webhooks"
 
 #: How many of the oldest ids are looked at with each new job, to drop those that expired.
 _SWEEP = 10
@@ -57,6 +62,8 @@ class _Keys:
         self.checkpoint = f"{self.job}:checkpoint"
         self.snapshots = f"{self.job}:snapshots"
         self.steps = f"{self.job}:steps"
+        self.webhooks = f"{self.job}:webhooks"
+        self.told = f"{self.job}:told"
         self.lease = f"{self.job}:lease"
         self.holder = f"{self.job}:holder"
         self.known = f"{self.job}:known"
@@ -175,6 +182,49 @@ class RedisStore(Store):
 
     @override
     @reaching_redis
+    def due_webhooks(self, limit: int) -> list[str]:
+        return self._ids(
+            self._redis.zrange(_OUTBOX, cast(Any, "-inf"), cast(Any, time()), byscore=True, offset=0, num=limit)
+        )
+
+    @override
+    @reaching_redis
+    def take_webhooks(self, job_id: str, seconds: float) -> list[Event]:
+        key = _Keys(job_id).webhooks
+
+        def change(pipe: Pipeline) -> list[Event]:
+            waiting = self._waiting(pipe, key)
+            taken = take(waiting.values(), time(), seconds)
+            pipe.multi()
+            for event in taken:
+                pipe.hset(key, event.slot, event.model_dump_json())
+            self._schedule(pipe, job_id, waiting | {event.slot: event for event in taken})
+            return taken
+
+        return transaction(self._redis, change, key)
+
+    @override
+    @reaching_redis
+    def settle_webhook(self, job_id: str, event: Event, retry_at: float | None = None) -> None:
+        key = _Keys(job_id).webhooks
+
+        def change(pipe: Pipeline) -> None:
+            waiting = self._waiting(pipe, key)
+            old = waiting.get(event.slot)
+            pipe.multi()
+            if old and old.id == event.id:
+                if retry_at is None:
+                    del waiting[event.slot]
+                    pipe.hdel(key, event.slot)
+                else:
+                    waiting[event.slot] = event.model_copy(update={"due": retry_at})
+                    pipe.hset(key, event.slot, waiting[event.slot].model_dump_json())
+            self._schedule(pipe, job_id, waiting)
+
+        transaction(self._redis, change, key)
+
+    @override
+    @reaching_redis
     def _file(self, job_id: str, name: FileName) -> bytes | None:
         return cast(bytes | None, self._redis.get(getattr(_Keys(job_id), name)))
 
@@ -198,6 +248,9 @@ class RedisStore(Store):
                 for value in cast(list[bytes | None], pipe.mget(keys.lease, keys.holder))
             )
             new = rule(old, holder, last)
+            event = event_of(old, new)
+            if event and event.type == "progress" and pipe.exists(keys.told):
+                event = None
             pipe.multi()
             for name, data in files.items():
                 pipe.set(getattr(keys, name), data, ex=self._lifetime(new))
@@ -206,6 +259,8 @@ class RedisStore(Store):
                 for key, value in ((keys.snapshots, picture), (keys.steps, about.model_dump_json())):
                     pipe.hset(key, str(about.step), cast(Any, value))
                     pipe.expire(key, self._lifetime(new))
+            if event:
+                self._tell(pipe, new, event)
             if new.status is not old.status:
                 pipe.zrem(_status_index(old.status), job_id)
                 self._enter_status(pipe, new)
@@ -229,11 +284,39 @@ class RedisStore(Store):
         guard = keys.holder if files or snapshot else keys.lease
         return transaction(self._redis, change, keys.job, guard)
 
+    def _tell(self, pipe: Pipeline, job: Job, event: Event) -> None:
+        """Have an event wait to be sent."""
+        keys = _Keys(job.id)
+        pipe.hset(keys.webhooks, event.slot, event.model_dump_json())
+        pipe.expire(keys.webhooks, self._lifetime(job))
+        pipe.zadd(_OUTBOX, {job.id: event.due}, lt=True)
+        if event.type == "progress":
+            pipe.set(keys.told, "", px=round(self._settings.webhook_progress_seconds * 1000))
+
+    @staticmethod
+    def _waiting(pipe: Pipeline, key: str) -> dict[str, Event]:
+        """The events of a job that wait, by slot, without those that another version has written."""
+        waiting = {}
+        for slot, document in cast(dict[bytes, bytes], pipe.hgetall(key)).items():
+            try:
+                waiting[slot.decode()] = Event.model_validate_json(document)
+            except ValidationError as error:
+                logger.warning("an event in %s cannot be read: %d errors in it", key, error.error_count())
+        return waiting
+
+    @staticmethod
+    def _schedule(pipe: Pipeline, job_id: str, waiting: Mapping[str, Event]) -> None:
+        """Note when the first of a job's events is due."""
+        if waiting:
+            pipe.zadd(_OUTBOX, {job_id: min(event.due for event in waiting.values())})
+        else:
+            pipe.zrem(_OUTBOX, job_id)
+
     def _enter_status(self, pipe: Pipeline, job: Job) -> None:
         """Write a job that changed its status, and begin the time to live of all its keys."""
         keys, lifetime = _Keys(job.id), self._lifetime(job)
         pipe.set(keys.job, job.model_dump_json(), ex=lifetime)
-        files = (keys.images, keys.result, keys.preview, keys.checkpoint, keys.snapshots, keys.steps)
+        files = (keys.images, keys.result, keys.preview, keys.checkpoint, keys.snapshots, keys.steps, keys.webhooks)
         for key in files:
             pipe.expire(key, lifetime)
         pipe.set(keys.known, "", ex=lifetime + self._settings.tombstone_ttl_seconds)
@@ -275,7 +358,7 @@ class RedisStore(Store):
 
     @staticmethod
     def _leave_indexes(pipe: Pipeline, ids: list[str]) -> None:
-        for index in (_INDEX, *map(_status_index, Status)):
+        for index in (_INDEX, _OUTBOX, *map(_status_index, Status)):
             pipe.zrem(index, *ids)
 
     @staticmethod

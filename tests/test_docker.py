@@ -20,6 +20,7 @@ FULL_VERSION = re.compile(r"[a-z]+:\d+\.\d+\.\d+-[a-z-]+")
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+WORKERS = ("worker", "worker-fast", "worker-webhook")
 
 
 def each(paths: list[Path]) -> pytest.MarkDecorator:
@@ -39,7 +40,7 @@ def final_stage(path: Path) -> str:
 def test_there_is_something_to_test() -> None:
     assert [path.name for path in DOCKERFILES] == ["Dockerfile.api", "Dockerfile.worker"]
     assert [path.name for path in COMPOSE_FILES] == ["docker-compose.gpu.yml", "docker-compose.yml"]
-    assert set(SERVICES) == {"redis", "api", "worker", "worker-fast"}
+    assert set(SERVICES) == {"redis", "api", *WORKERS}
 
 
 @each(DOCKERFILES)
@@ -124,7 +125,7 @@ def test_redis_keeps_everything() -> None:
 
 def test_every_queue_has_a_worker_whose_health_is_asked_by_its_name() -> None:
     served: list[str] = []
-    for service in (SERVICES["worker-fast"], SERVICES["worker"]):
+    for service in map(SERVICES.__getitem__, WORKERS):
         command, check = service["command"], service["healthcheck"]["test"]
         assert command[:3] == ["python", "-m", "worker.app"]
         assert check[1:4] == ["python", "-m", "worker.health"]
@@ -139,7 +140,7 @@ def test_each_worker_holds_ready_what_its_queues_need() -> None:
 
 
 def test_workers_are_stopped_with_patience() -> None:
-    for name in ("worker-fast", "worker"):
+    for name in WORKERS:
         grace = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
         assert grace >= WorkerSettings.model_fields["worker_shutdown_seconds"].default + 20
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from api.app import create_app
 from api.settings import ApiSettings
-from jobs.contract import Job, JobError, JobInput, Metrics, Output, Progress, Urls
+from jobs.contract import Job, JobError, JobInput, Metrics, Output, Progress, Urls, Webhook
 from jobs.memory import MemoryStore
 from jobs.queue import make_celery
 from jobs.settings import Settings
@@ -155,7 +155,7 @@ def test_body_fields_are_documented_with_their_bounds_and_defaults(
         assert default in documented(OPTION_DEFAULTS[name])
 
 
-@pytest.mark.parametrize("model", [Job, Progress, JobInput, Output, JobError, Metrics, Urls])
+@pytest.mark.parametrize("model", [Job, Progress, JobInput, Output, JobError, Metrics, Urls, Webhook])
 def test_fields_of_the_job_are_documented(model: type[BaseModel]) -> None:
     section = API.partition("## The job\n")[2].partition("\n## ")[0]
     assert {name for name in model.model_fields if f"`{name}`" not in section} == set()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from celery.exceptions import SecurityWarning
 
-from jobs.queue import QUEUES, make_celery
+from jobs.queue import QUEUE_WEBHOOK, QUEUES, make_celery
 from worker.settings import WorkerSettings
 
 
@@ -19,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--name", default="worker", help="a name of this worker, unique on this machine")
     parsed = parser.parse_args(arguments)
-    unknown = set(parsed.queues.split(",")) - set(QUEUES)
+    queues = set(parsed.queues.split(","))
+    unknown = queues - set(QUEUES)
     if unknown:
         parser.error(f"there is no queue {', '.join(sorted(unknown))}")
     # Before Celery's worker is imported: SIGTERM then lets the running job end within the grace period.
@@ -29,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     settings = WorkerSettings()
     app = make_celery(settings)
-    app.conf.include = ["worker.tasks", "worker.reaper"]
+    app.conf.include = ["worker.tasks", "worker.reaper", "worker.sweeper"]
+    if queues == {QUEUE_WEBHOOK}:  # it waits for others, most of the time
+        app.conf.worker_pool = "threads"
+        app.conf.worker_concurrency = settings.webhook_concurrency
     app.conf.worker_soft_shutdown_timeout = settings.worker_shutdown_seconds
     # Celery advises against root because of pickle, which is not accepted here.
     warnings.filterwarnings("ignore", category=SecurityWarning)

@@ -2,17 +2,14 @@
 
 import logging
 import threading
-from typing import Any
 
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from jobs.contract import Status
 from jobs.errors import StoreUnavailable
 from jobs.protocol import Store
-from jobs.queue import QUEUES, enqueue
+from jobs.queue import PAINT_QUEUES, count_messages, enqueue
 from jobs.store import RedisStore
 from worker.settings import WorkerSettings
 
@@ -41,7 +38,7 @@ def reap(store: Store, celery: Celery) -> int:
 
 
 def resend(store: Store, celery: Celery, seen: frozenset[str]) -> frozenset[str]:
-    """Sends jobs again that wait although the queue is empty: their message died with a worker or on its way.
+    """Sends jobs again that wait although their queues are empty: their message died with a worker or on its way.
 
     Args:
         seen: what the last call returned; a job is sent again when it waited then and still does.
@@ -52,7 +49,7 @@ def resend(store: Store, celery: Celery, seen: frozenset[str]) -> frozenset[str]
     Raises:
         StoreUnavailable: Redis cannot be reached.
     """
-    if _messages(celery):
+    if count_messages(celery, PAINT_QUEUES):
         return frozenset()
     waiting = store.list_jobs(status=Status.QUEUED, limit=RESEND_AT_ONCE).items
     lost = [job for job in waiting if job.id in seen]
@@ -60,16 +57,6 @@ def resend(store: Store, celery: Celery, seen: frozenset[str]) -> frozenset[str]
         logger.warning("job %s: waits without a message; sent again", job.id)
         enqueue(celery, job)
     return frozenset(job.id for job in waiting)
-
-
-def _messages(celery: Celery) -> int:
-    """How many messages wait to be taken by a worker."""
-    try:
-        with celery.connection_for_read() as connection:
-            channel: Any = connection.default_channel
-            return sum(channel.queue_declare(name).message_count for name in QUEUES)
-    except (OperationalError, RedisError) as error:
-        raise StoreUnavailable from error
 
 
 def _watch(celery: Celery, settings: WorkerSettings) -> None:

@@ -38,6 +38,16 @@ class WorkerSettings(Settings):
     finish_patience_seconds: float = Field(
         120.0, ge=0, description="Seconds for which a finished picture is kept while Redis cannot be reached."
     )
+    webhook_attempts: int = Field(8, ge=1, le=50, description="Attempts to deliver one event of a webhook.")
+    webhook_retry_seconds: float = Field(
+        5.0, gt=0, description="Seconds from the first attempt to the second; each further wait is four times as long."
+    )
+    webhook_timeout_seconds: float = Field(
+        10.0, gt=0, le=300, description="Seconds in which the receiver of a webhook must answer."
+    )
+    webhook_concurrency: int = Field(
+        16, ge=1, le=1000, description="Webhooks sent at the same time by a worker that does nothing else."
+    )
     worker_shutdown_seconds: float = Field(
         30.0, ge=0, description="Seconds that a running job gets after SIGTERM to end; then it is given back."
     )

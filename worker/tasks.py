@@ -1,4 +1,4 @@
-"""The Celery tasks: thin shells over :class:`worker.runner.Runner`."""
+"""The Celery tasks: thin shells over :class:`worker.runner.Runner` and :class:`worker.deliverer.Deliverer`."""
 
 import logging
 from functools import cache
@@ -8,12 +8,15 @@ from celery import Task, shared_task
 from celery.signals import worker_process_init
 
 from jobs.errors import StoreUnavailable
-from jobs.queue import TASK_PAINT
+from jobs.queue import TASK_DELIVER, TASK_PAINT
 from jobs.store import RedisStore
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
+    from worker.deliverer import Deliverer
     from worker.runner import Runner
+
+logger = logging.getLogger(__name__)
 
 # The runner tells how each job fares; for Celery one that failed, or was somebody else's, has "succeeded".
 for _name in ("celery.app.trace", "celery.worker.strategy"):
@@ -60,3 +63,26 @@ def paint(self: "Task[[str], None]", job_id: str) -> None:
     release_freed_memory(above=KEPT_MEMORY)
     if not done:
         raise self.retry(countdown=WorkerSettings().lease_seconds)
+
+
+@cache
+def _deliverer() -> "Deliverer | None":
+    from worker.deliverer import Deliverer
+
+    settings = WorkerSettings()
+    if settings.webhook_secret is None:
+        return None
+    return Deliverer(RedisStore.connect(settings.redis_url, settings), settings, settings.webhook_secret)
+
+
+@shared_task(name=TASK_DELIVER, acks_late=False)
+def deliver(job_id: str) -> None:
+    """Sends what is due to the webhook of this job; what is not sent now is found again by the sweeper."""
+    deliverer = _deliverer()
+    if deliverer is None:
+        logger.error("job %s: its webhook waits: this worker has no NST_WEBHOOK_SECRET, another has", job_id)
+        return
+    try:
+        deliverer.deliver(job_id)
+    except StoreUnavailable:
+        logger.warning("job %s: the job store cannot be reached; its webhook waits", job_id)

@@ -27,8 +27,12 @@ def list_jobs(
         str | None, Query(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description="`next_cursor` of the page before.")
     ] = None,
 ) -> JobPage:
-    """A page of jobs.  Going on from its cursor skips and repeats none, also while jobs come and go."""
-    return store.list_jobs(status=status, method=method, limit=limit, cursor=cursor)
+    """A page of jobs.  Going on from its cursor skips and repeats none, also while jobs come and go.
+
+    The query of a webhook's URL, which may hold a secret, is shown by `GET /jobs/{id}` only.
+    """
+    page = store.list_jobs(status=status, method=method, limit=limit, cursor=cursor)
+    return page.model_copy(update={"items": [job.for_lists for job in page.items]})
 
 
 @router.get(

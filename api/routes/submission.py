@@ -15,6 +15,7 @@ from api.schema import job_form_schema
 from api.settings import ApiSettings
 from api.uploads import CheckedImage, check_image, narrow_images
 from api.waiting import WaitDep
+from api.webhook_form import check_webhook
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from nst_core.options import FastOptions, GatysOptions
 
@@ -56,6 +57,7 @@ async def create_job(
     # One more file than there may be, so that too many are told by their own name.
     async with sent_body(request, settings, decoders, max_files=3 + 2 * settings.max_job_styles) as body:
         submission = await run_in_threadpool(read_submission, body, settings, gallery)
+        await check_webhook(submission.webhook, fetcher)
         sent = [(name, file) for name, files in submission.files.items() for file in files]
         images: Images = {}
         for name, file in await fetcher.open(sent):
@@ -103,6 +105,7 @@ def _make_job(submission: Submission, images: Images, settings: ApiSettings) -> 
             init_sha256=next(iter(digests.get("init_image", [])), None),
         ),
         metadata=submission.metadata,
+        webhook=submission.webhook,
         urls=Urls.of(job_id),
     )
 

@@ -16,6 +16,7 @@ from api.settings import ApiSettings
 from api.style_form import MAX_PHOTOGRAPHS, StyleRequest, read_style_request
 from api.uploads import CheckedImage, check_image, narrow_images
 from api.waiting import WaitDep
+from api.webhook_form import check_webhook
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from jobs.errors import ExpiredJob, UnknownJob
 from jobs.gallery import ServiceGallery
@@ -58,6 +59,7 @@ async def create_style(
     # One more file than photographs and a painting, so that too many are told by their own name.
     async with sent_body(request, settings, decoders, max_files=2 + MAX_PHOTOGRAPHS) as body:
         asked = await run_in_threadpool(read_style_request, body, settings)
+        await check_webhook(asked.webhook, fetcher)
         await run_in_threadpool(_see_that_there_is_room, asked.id, gallery, settings)
         files = await fetcher.open(asked.files)
         painting, *photographs = [await check_image(name, file, settings, decoders) for name, file in files]
@@ -123,5 +125,6 @@ def _make_job(asked: StyleRequest, painting: CheckedImage, photographs: list[Che
             photograph_sha256=[photograph.sha256 for photograph in photographs],
         ),
         metadata=asked.metadata,
+        webhook=asked.webhook,
         urls=Urls.of(job_id),
     )

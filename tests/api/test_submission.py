@@ -568,7 +568,7 @@ def test_the_document_describes_every_field(make_client) -> None:
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     properties = form["properties"]
     others = {"content", "style", "style_id", "mask", "auto_mask", "init_image", "method", "preset", "metadata"}
-    others |= {"content_url", "style_url"} | set(FILE_OPTIONS)
+    others |= {"content_url", "style_url", "webhook", "webhook_events"} | set(FILE_OPTIONS)
     assert properties.keys() == OPTIONS.keys() | FAST_OPTIONS.keys() | others
     assert "required" not in form  # what is, depends on the options
     assert all(schema["description"] for schema in properties.values())

@@ -12,7 +12,7 @@ from PIL import Image
 Run = Callable[..., Result]
 
 COMMANDS = (
-    *([], ["up"], ["stylize"], ["submit"], ["sheet"], ["presets"], ["mask"], ["demo"]),
+    *([], ["up"], ["stylize"], ["submit"], ["sheet"], ["presets"], ["mask"], ["demo"], ["webhook-secret"]),
     *(["weights"], ["weights", "fetch"], ["weights", "import"]),
     *(["train"], ["train", "encoder"], ["train", "style"], ["eval"], ["eval", "encoder"], ["eval", "style"]),
     *(["styles"], ["styles", "list"], ["styles", "export"], ["styles", "train"]),

@@ -144,12 +144,14 @@ class System:
         finally:
             stack.stop()
 
-    def start_worker(self, stack: Stack, name: str, **settings: str) -> "subprocess.Popen[bytes]":
+    def start_worker(
+        self, stack: Stack, name: str, queues: str = "gatys,train", **settings: str
+    ) -> "subprocess.Popen[bytes]":
         """Another worker of this stack; its output is in ``logs/{name}.log``."""
         assert stack.redis is not None
         with (stack.data_dir / "logs" / f"{name}.log").open("ab") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "worker.app", "--queues", "gatys,train", "--name", name],
+                [sys.executable, "-m", "worker.app", "--queues", queues, "--name", name],
                 env={**self.environment, "NST_REDIS_URL": stack.redis.url, **settings},
                 stdout=log,
                 stderr=log,

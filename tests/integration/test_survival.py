@@ -26,7 +26,7 @@ STRICT = {"NST_TIME_LIMIT_SECONDS": "60", "NST_TIME_LIMIT_GRACE_SECONDS": "56", 
 def front(system: System) -> Iterator[Stack]:
     """Redis and the API, without workers: each test starts its own."""
     with system.stack("front", **ALERT) as stack:
-        for name in ("fast", "gatys"):
+        for name in ("fast", "gatys", "webhook"):
             kill_group(stack.children.pop(name))
         yield stack
         stack.check()

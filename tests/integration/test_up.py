@@ -95,9 +95,9 @@ def test_ctrl_c_keeps_results_and_jobs_for_the_next_start(system: System, folder
 def test_nothing_is_left_behind(system: System, folder: Path, up: Start, numbers: tuple[signal.Signals, ...]) -> None:
     process, service = up(**IDLE)
     # A second signal that meets a worker while it starts makes Celery print a trace of its own.
-    wait_for(lambda: service.http.get("/readyz").json()["workers"] == 2)
-    # Redis, the API, two workers and their children, and the command itself.
-    assert len(wait_for(lambda: len(found := system.processes(folder)) >= 7 and found)) >= 7
+    wait_for(lambda: service.http.get("/readyz").json()["workers"] == 3)
+    # Redis, the API, two workers and their children, the one of webhooks, and the command itself.
+    assert len(wait_for(lambda: len(found := system.processes(folder)) >= 8 and found)) >= 8
     status, output = end(process, *numbers)
     assert status == 0
     assert "Traceback" not in output
@@ -150,3 +150,11 @@ def test_only_the_processes_that_paint_load_pytorch(stack: Stack, service: Servi
 
     assert loads_pytorch(pool_child(stack.children["gatys"]))
     assert not any(loads_pytorch(process.pid) for process in stack.children.values())
+
+
+def test_webhooks_are_signed_with_a_key_of_its_own(system: System, stack: Stack, service: Service) -> None:
+    status, secret = end(system.nst("webhook-secret", "--data-dir", str(stack.data_dir)))
+    assert (status, secret.strip()) == (0, (stack.data_dir / "webhook-secret").read_text().strip())
+    # It succeeds, so that nobody is called.
+    response = service.post_fast(webhook="https://93.184.215.14/", webhook_events="failed")
+    service.succeeded(service.accepted(response))

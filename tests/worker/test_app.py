@@ -17,7 +17,8 @@ def test_a_queue_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[st
 
 
 def test_the_parent_process_never_loads_pytorch() -> None:
-    script = "import sys, worker.app, worker.tasks, worker.reaper; assert 'torch' not in sys.modules"
+    modules = "worker.app, worker.tasks, worker.reaper, worker.sweeper, worker.deliverer"
+    script = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
 
 

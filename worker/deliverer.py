@@ -1,0 +1,110 @@
+"""Sending what webhooks are to be told, after the Standard Webhooks specification."""
+
+import logging
+import random
+from time import time
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+from standardwebhooks import Webhook
+
+from jobs.contract import now
+from jobs.errors import ForbiddenURL
+from jobs.outbound import Resolve, outbound_client, system_resolve
+from jobs.protocol import Store
+from jobs.webhooks import Event
+from worker.receivers import Receivers
+from worker.settings import WorkerSettings
+
+logger = logging.getLogger(__name__)
+
+# They tell every address with its query, which may hold a secret.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+#: Seconds that sending an event may take besides the time that the receiver gets: to ask for its address, mostly.
+_MARGIN = 5.0
+
+#: Each wait for another attempt is so many times as long as the one before, and not longer than a day.
+_FACTOR = 4.0
+_LONGEST_WAIT = 86_400.0
+
+#: Seconds after which an event is looked at again whose receiver does not answer somebody else at the moment.
+_POSTPONED = 10.0
+
+#: By how much a wait is longer or shorter, so that what failed together is not tried again together.
+_JITTER = 0.2
+
+
+class Deliverer:
+    """Sends the events of jobs to their webhooks.
+
+    An event is forgotten when its receiver has answered 2xx, when it has answered 410, and after the last attempt.
+    """
+
+    def __init__(
+        self, store: Store, settings: WorkerSettings, secret: SecretStr, resolve: Resolve = system_resolve
+    ) -> None:
+        self.store, self.settings = store, settings
+        self._resolve = resolve
+        # A receiver has its own time to answer.
+        self._outbound = settings.model_copy(update={"url_timeout_seconds": settings.webhook_timeout_seconds})
+        self._signer = Webhook(secret.get_secret_value())
+        self._receivers = Receivers()
+        self._jitter = random.Random()  # noqa: S311 - no secret
+
+    def deliver(self, job_id: str) -> None:
+        """Sends what is due for this job; what fails waits for its next attempt.
+
+        Raises:
+            StoreUnavailable: Redis cannot be reached.  What was sent meanwhile is sent again.
+        """
+        for event in self.store.take_webhooks(job_id, self.settings.webhook_timeout_seconds + _MARGIN):
+            most = self.settings.webhook_attempts
+            told = (job_id, event.type, event.id, event.attempts, most)
+            if event.attempts > most:  # each of them ended without an answer to us: this process died, or has a fault
+                logger.warning("job %s: webhook %s given up (%s, attempt %d of %d)", *told)
+                self.store.settle_webhook(job_id, event)
+                continue
+            try:
+                with self._receivers.turn(urlsplit(event.url).netloc) as mine:
+                    if not mine:  # one that does not answer would keep all threads waiting
+                        self.store.settle_webhook(job_id, event.put_back, retry_at=time() + self._wait(_POSTPONED))
+                        continue
+                    status = self._send(event)
+            except (ForbiddenURL, httpx.HTTPError, httpx.InvalidURL) as error:
+                # Its text may name the address.
+                status, answer = 0, type(error).__name__
+            else:
+                answer = f"status {status}"
+            if httpx.codes.is_success(status):
+                logger.info("job %s: webhook %s delivered (%s, attempt %d of %d)", *told)
+                self.store.settle_webhook(job_id, event)
+            elif status == httpx.codes.GONE or event.attempts >= most:
+                logger.warning("job %s: webhook %s given up (%s, attempt %d of %d): %s", *told, answer)
+                self.store.settle_webhook(job_id, event)
+            else:
+                logger.warning("job %s: webhook %s not delivered (%s, attempt %d of %d): %s", *told, answer)
+                self.store.settle_webhook(job_id, event, retry_at=time() + self.wait_after(event.attempts))
+
+    def wait_after(self, attempts: int) -> float:
+        """Seconds from a failed attempt, the first or a later one, to the next."""
+        return self._wait(min(self.settings.webhook_retry_seconds * _FACTOR ** (attempts - 1), _LONGEST_WAIT))
+
+    def _wait(self, seconds: float) -> float:
+        return seconds * self._jitter.uniform(1 - _JITTER, 1 + _JITTER)
+
+    def _send(self, event: Event) -> int:
+        """The status that the receiver answers with; what else it says is not read."""
+        at = now()
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": event.id,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": self._signer.sign(event.id, at, event.body),
+        }
+        with outbound_client(self._outbound, self._resolve) as client:
+            request = client.stream("POST", event.url, content=event.body.encode(), headers=headers)
+            with request as response:
+                return response.status_code
