@@ -8,8 +8,9 @@ from celery import Celery
 from fastapi import FastAPI
 
 from api.errors import add_error_handlers
-from api.middleware import DefaultHeaders, SubPath
+from api.middleware import DefaultHeaders, Faults, HeadAsGet, SubPath
 from api.openapi import DocumentedAPI
+from api.reference import add_reference
 from api.routes import jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from jobs.gallery import ServiceGallery
@@ -49,7 +50,9 @@ def create_app(
         description="Send a job with `POST /jobs`, ask for it with `GET /jobs/{id}` until it is finished, and fetch "
         "`GET /jobs/{id}/result`. The `urls` of a job are relative to the root of this API.",
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.settings = settings
     app.state.store = store or own_store
@@ -58,9 +61,13 @@ def create_app(
     app.state.decoders = CapacityLimiter(settings.decoders)
     app.state.waiters = CapacityLimiter(settings.max_waiting)
     add_error_handlers(app)
+    # The last one is the outermost.
+    app.add_middleware(Faults)
     app.add_middleware(DefaultHeaders)
+    app.add_middleware(HeadAsGet)
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)
+    add_reference(app)
     app.include_router(submission.make_router(settings))
     app.include_router(jobs.router)
     app.include_router(snapshots.router)

@@ -3,6 +3,7 @@
 JobsError
 ├── UnknownJob         no job has this id
 ├── ExpiredJob         the job was there and its time is over
+├── UnreadableJob      the job is there, as another version has written it
 ├── JobNotFinished     its result is asked for too early
 ├── StoreUnavailable   Redis cannot be reached
 ├── StyleExists        the id of a style is taken
@@ -30,6 +31,12 @@ class ExpiredJob(JobsError):
     """The job has expired; its images are gone."""
 
     code = "job_expired"
+
+
+class UnreadableJob(JobsError):
+    """The job was written by another version of the program, which this one cannot read."""
+
+    code = "job_unreadable"
 
 
 class JobNotFinished(JobsError):

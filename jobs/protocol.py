@@ -29,8 +29,9 @@ class Store(ABC):
     write over its successor.  A worker whose lease ran out may go on if nobody has taken the job from it meanwhile.
 
     Every method raises :class:`~jobs.errors.StoreUnavailable` when the store cannot be reached.  Those that take a
-    job's id raise, unless they say otherwise, :class:`~jobs.errors.UnknownJob` when there is none and
-    :class:`~jobs.errors.ExpiredJob` when its time is over.
+    job's id raise, unless they say otherwise, :class:`~jobs.errors.UnknownJob` when there is none,
+    :class:`~jobs.errors.ExpiredJob` when its time is over, and :class:`~jobs.errors.UnreadableJob` when another version
+    has written it.
 
     The life of a job is told here, on top of :meth:`_change`; a store adds how it keeps things.
     """

@@ -30,7 +30,7 @@ from typing_extensions import override
 
 from jobs.connection import connect, reaching_redis, transaction
 from jobs.contract import Job, JobPage, Snapshot, Status
-from jobs.errors import ExpiredJob, UnknownJob
+from jobs.errors import ExpiredJob, UnknownJob, UnreadableJob
 from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
 
@@ -164,7 +164,7 @@ class RedisStore(Store):
         keys = _Keys(job_id)
 
         def forget(pipe: Pipeline) -> None:
-            with suppress(ExpiredJob, ValidationError):
+            with suppress(ExpiredJob, UnreadableJob):
                 self._read(pipe, job_id)
             pipe.multi()
             pipe.delete(*vars(keys).values())
@@ -248,7 +248,11 @@ class RedisStore(Store):
         document = cast(bytes | None, redis.get(keys.job))
         if document is None:
             raise ExpiredJob if redis.exists(keys.known) else UnknownJob
-        return Job.model_validate_json(document)
+        try:
+            return Job.model_validate_json(document)
+        except ValidationError as error:
+            logger.warning("job %s cannot be read: %d errors in its document", job_id, error.error_count())
+            raise UnreadableJob from None
 
     def _readable(self, ids: list[str]) -> list[Job]:
         """The jobs of these ids, without those that expired or that another version has written."""

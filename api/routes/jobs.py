@@ -12,7 +12,7 @@ from api.entity import JPEG_RESPONSES, jpeg_response, matches
 from api.errors import Problem, problems
 from api.waiting import APPLIED_HEADER, WaitDep
 from jobs.contract import Job, JobPage, Method, Status, now
-from jobs.errors import ExpiredJob
+from jobs.errors import ExpiredJob, UnreadableJob
 
 router = APIRouter(tags=["jobs"])
 
@@ -103,7 +103,7 @@ def cancel_job(job_id: JobId, store: StoreDep) -> Job:
 def delete_job(job_id: JobId, store: StoreDep, gallery: GalleryDep) -> None:
     """Forget a job with its images and its result, whatever its status; a running one is stopped."""
     job = None
-    with suppress(ExpiredJob):  # it can be forgotten all the same
+    with suppress(ExpiredJob, UnreadableJob):  # it can be forgotten all the same
         job = store.get(job_id)
     store.delete(job_id)
     if job and job.method == "train":

@@ -17,7 +17,7 @@ from api.style_form import MAX_PHOTOGRAPHS, StyleRequest, read_style_request
 from api.uploads import CheckedImage, check_image, narrow_images
 from api.waiting import WaitDep
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
-from jobs.errors import ExpiredJob, UnknownJob
+from jobs.errors import ExpiredJob, UnknownJob, UnreadableJob
 from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from nst_core.errors import UnknownStyle
@@ -84,7 +84,7 @@ def _claim(style_id: str, job_id: str, gallery: ServiceGallery, store: Store, se
     def is_over(job_id: str) -> bool:
         try:
             return store.get(job_id).status.is_final
-        except ExpiredJob:
+        except (ExpiredJob, UnreadableJob):
             return True
         except UnknownJob:  # deleted; or claimed a moment ago and not stored yet
             return ULID.parse(job_id).datetime < now() - _NOT_STORED_YET
