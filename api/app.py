@@ -7,6 +7,7 @@ from anyio import CapacityLimiter
 from celery import Celery
 from fastapi import FastAPI
 
+from api.cors import Cors
 from api.errors import add_error_handlers
 from api.middleware import DefaultHeaders, Faults, HeadAsGet, SubPath
 from api.openapi import DocumentedAPI
@@ -63,7 +64,9 @@ def create_app(
     add_error_handlers(app)
     # The last one is the outermost.
     app.add_middleware(Faults)
-    app.add_middleware(DefaultHeaders)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(DefaultHeaders, shared=bool(settings.cors_origins))
     app.add_middleware(HeadAsGet)
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)

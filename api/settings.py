@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
+from api.cors import Origins
 from jobs.settings import Settings
 from nst_core.options import LARGEST_SIDE, SMALLEST_SIDE
 
@@ -22,6 +23,10 @@ class ApiSettings(Settings):
 
     root_path: Annotated[str, AfterValidator(_sub_path)] = Field(
         default="", description="Path under which a proxy serves the API, such as /nst; empty for the root."
+    )
+    cors_origins: Origins = Field(
+        default=[],
+        description="Origins whose pages may use the API from a browser, separated by commas, or * for all.",
     )
     default_size: int = Field(
         default=512,
