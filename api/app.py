@@ -7,10 +7,13 @@ from anyio import CapacityLimiter
 from celery import Celery
 from fastapi import FastAPI
 
+from api.access import Access, RateLimits
 from api.cors import Cors
 from api.errors import add_error_handlers
+from api.keys import KeyRing, default_limits
 from api.middleware import DefaultHeaders, Faults, HeadAsGet, SubPath
 from api.openapi import DocumentedAPI
+from api.quotas import Quotas
 from api.reference import add_reference
 from api.routes import jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
@@ -32,6 +35,9 @@ def create_app(
         celery: the way to the workers; by default through the Redis of the settings.
     """
     settings = settings or ApiSettings()
+    keys, limits = KeyRing.read(settings), default_limits(settings)
+    limited = any(caller.limits for caller in keys) if keys else bool(limits)
+    quotas = Quotas(settings.redis_url) if limited else None
     added_styles = StyleStore.connect(settings.redis_url)
     own_store = None if store else RedisStore.connect(settings.redis_url, settings)
     own_celery = None if celery else make_celery(settings)
@@ -40,6 +46,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         added_styles.close()
+        if quotas:
+            quotas.close()
         if own_store:
             own_store.close()
         if own_celery:
@@ -54,6 +62,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        guarded=bool(keys),
+        limited=limited,
     )
     app.state.settings = settings
     app.state.store = store or own_store
@@ -63,6 +73,9 @@ def create_app(
     app.state.waiters = CapacityLimiter(settings.max_waiting)
     add_error_handlers(app)
     # The last one is the outermost.
+    if quotas:
+        app.add_middleware(RateLimits, quotas=quotas, max_request_bytes=settings.max_request_bytes)
+    app.add_middleware(Access, keys=keys, limits=limits)
     app.add_middleware(Faults)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)

@@ -20,6 +20,7 @@ from jobs.errors import (
     JobsError,
     StoreUnavailable,
     StyleNotRemovable,
+    TooManyJobs,
     UnknownJob,
     UnreadableJob,
 )
@@ -99,6 +100,14 @@ def invalid_fields(errors: list[tuple[str, str]], code: str = "invalid_options")
     return Problem(422, code, detail + ("; ..." if len(errors) > 3 else ""), errors=errors)
 
 
+def as_problem(error: JobsError) -> Problem:
+    """What the contract of the jobs refused, as clients are told; KeyError for what none can be told."""
+    status = _JOBS_STATUSES[type(error)]
+    return Problem(
+        status, error.code, str(error), headers={"Retry-After": RETRY_AFTER} if status in (429, 503) else None
+    )
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of an endpoint that may answer with problems of these statuses, for the OpenAPI document."""
     return {status: {"model": ProblemDocument, "description": HTTPStatus(status).phrase} for status in statuses}
@@ -117,10 +126,9 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(JobNotFinished)
     @app.exception_handler(StoreUnavailable)
     @app.exception_handler(StyleNotRemovable)
+    @app.exception_handler(TooManyJobs)
     def jobs_error(request: Request, error: JobsError) -> JSONResponse:
-        status = _JOBS_STATUSES[type(error)]
-        headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
-        return Problem(status, error.code, str(error), headers=headers).response(request)
+        return as_problem(error).response(request)
 
     @app.exception_handler(UnknownStyle)
     def unknown_style(request: Request, error: UnknownStyle) -> JSONResponse:
@@ -145,6 +153,7 @@ _JOBS_STATUSES: dict[type[JobsError], int] = {
     ExpiredJob: 410,
     UnreadableJob: 410,
     JobNotFinished: 409,
+    TooManyJobs: 429,
     StoreUnavailable: 503,
     StyleNotRemovable: 403,
 }

@@ -76,6 +76,8 @@ class Stack:
             self.redis.start(self._inherited)
             redis_url = self.redis.url
         common = {"NST_REDIS_URL": redis_url}
+        if self.own_redis:  # for one command alone, which has no key
+            common |= {"NST_API_KEYS": "", "NST_API_KEYS_FILE": ""}
         self._spawn(
             "api",
             [

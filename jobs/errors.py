@@ -5,9 +5,10 @@ JobsError
 ├── ExpiredJob         the job was there and its time is over
 ├── UnreadableJob      the job is there, as another version has written it
 ├── JobNotFinished     its result is asked for too early
+├── TooManyJobs        its owner has as many jobs waiting and running as may be
 ├── StoreUnavailable   Redis cannot be reached
 ├── StyleExists        the id of a style is taken
-├── StyleNotRemovable  the style is not a user's
+├── StyleNotRemovable  the style is not a user's, or not this one's
 └── LeaseLost          another worker has taken this job over, or it was deleted
 """
 
@@ -45,6 +46,12 @@ class JobNotFinished(JobsError):
     code = "job_not_finished"
 
 
+class TooManyJobs(JobsError):
+    """As many jobs wait and run as may be."""
+
+    code = "too_many_jobs"
+
+
 class StoreUnavailable(JobsError):
     """The job store cannot be reached at the moment."""
 
@@ -58,7 +65,7 @@ class StyleExists(JobsError):
 
 
 class StyleNotRemovable(JobsError):
-    """The style belongs to the gallery of this server."""
+    """The style belongs to the gallery of this server, or to somebody else."""
 
     code = "style_not_removable"
 

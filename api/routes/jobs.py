@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import RETRY_AFTER
-from api.deps import GalleryDep, JobId, StoreDep
+from api.deps import CallerDep, GalleryDep, JobId, StoreDep
 from api.entity import JPEG_RESPONSES, jpeg_response, matches
 from api.errors import Problem, problems
 from api.waiting import APPLIED_HEADER, WaitDep
@@ -20,6 +20,7 @@ router = APIRouter(tags=["jobs"])
 @router.get("/jobs", responses=problems(422, 503), summary="List jobs, newest first")
 def list_jobs(
     store: StoreDep,
+    caller: CallerDep,
     status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,
     method: Annotated[Method | None, Query(description="Only jobs of this method.")] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="Jobs on a page, at most.")] = 20,
@@ -28,7 +29,7 @@ def list_jobs(
     ] = None,
 ) -> JobPage:
     """A page of jobs.  Going on from its cursor skips and repeats none, also while jobs come and go."""
-    return store.list_jobs(status=status, method=method, limit=limit, cursor=cursor)
+    return store.list_jobs(status=status, method=method, owner=caller.sees, limit=limit, cursor=cursor)
 
 
 @router.get(

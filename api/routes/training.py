@@ -63,7 +63,11 @@ async def create_style(
     job = _make_job(asked, painting, photographs)
     await run_in_threadpool(_claim, asked.id, job.id, gallery, store, settings)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}
-    return await accept(job, stored, store, celery, wait, request, response)
+    try:
+        return await accept(job, stored, store, celery, wait, request, response)
+    except Problem:
+        await run_in_threadpool(gallery.added.release, asked.id, job.id)
+        raise
 
 
 def _see_that_there_is_room(style_id: str, gallery: ServiceGallery, settings: ApiSettings) -> None:
@@ -91,7 +95,7 @@ def _claim(style_id: str, job_id: str, gallery: ServiceGallery, store: Store, se
 
     holder = gallery.added.claim(style_id, job_id, settings.pending_ttl_seconds, is_over)
     if holder != job_id:
-        raise _taken(f"The job {holder} is training a style {style_id!r}.")
+        raise _taken(f"Another job is training a style {style_id!r}.")
 
 
 def _taken(detail: str) -> Problem:
