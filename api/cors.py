@@ -59,6 +59,28 @@ class Cors(CORSMiddleware):
         return response if response.status_code == 200 else _Refusal(response)
 
 
+class OtherSites:
+    """Refuses what a page of another site sends, unless its origin may.
+
+    Browsers keep the answer from such a page, but send a form of it wherever it likes, and say so.
+    """
+
+    def __init__(self, app: ASGIApp, origins: list[str]) -> None:
+        self.app, self.origins = app, origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http" and scope["method"] != "GET" and self._is_strange(Headers(scope=scope)):
+            problem = Problem(403, "other_site", "Pages of other sites may not send anything here (NST_CORS_ORIGINS).")
+            await problem.response(Request(scope))(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _is_strange(self, headers: Headers) -> bool:
+        may = "*" in self.origins or headers.get("origin") in self.origins
+        return headers.get("sec-fetch-site") == "cross-site" and not may
+
+
 class _Refusal(Response):
     """A refused preflight as a problem."""
 

@@ -36,9 +36,9 @@ class DocumentedAPI(FastAPI):
         if self.openapi_schema is None:
             schema = super().openapi()
             for path, operations in schema["paths"].items():
-                for operation in operations.values():
+                for method, operation in operations.items():
                     if path not in OPEN:
-                        self._guard(operation)
+                        self._guard(method, operation)
                     _correct_responses(operation["responses"])
             for unused in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(unused, None)
@@ -47,8 +47,8 @@ class DocumentedAPI(FastAPI):
         document: dict[str, Any] = self.openapi_schema or schema
         return document
 
-    def _guard(self, operation: dict[str, Any]) -> None:
-        for status in self._refusals:
+    def _guard(self, method: str, operation: dict[str, Any]) -> None:
+        for status in [403] * (method != "get") + self._refusals:
             refusal = {"description": HTTPStatus(status).phrase, "content": dict(_PROBLEM)}
             operation["responses"].setdefault(str(status), refusal)
         if self._guarded:

@@ -71,3 +71,25 @@ def test_origins_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     assert ApiSettings().cors_origins == ["https://a.example", "http://localhost:5173"]
     monkeypatch.setenv("NST_CORS_ORIGINS", "")
     assert ApiSettings().cors_origins == []
+
+
+def form(client, origin: str | None, site: str, png: bytes) -> int:
+    headers = {"Sec-Fetch-Site": site} | ({"Origin": origin} if origin else {})
+    return client.post("/jobs", files={"content": png, "style": png}, headers=headers).status_code
+
+
+def test_a_page_of_another_site_sends_no_forms(make_client, png: bytes) -> None:
+    client = make_client()
+    response = client.post("/jobs/x/cancel", headers={"Origin": PAGE, "Sec-Fetch-Site": "cross-site"})
+    assert (response.status_code, response.json()["code"]) == (403, "other_site")
+    assert [form(client, origin, "cross-site", png) for origin in (PAGE, "null", None)] == [403] * 3
+    assert [form(client, None, site, png) for site in ("same-origin", "same-site", "none")] == [202] * 3
+    # A link to a picture, or the picture in another page, is the browser's affair.
+    assert client.get("/presets", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
+@pytest.mark.parametrize("origins", ["*", PAGE])
+def test_a_page_that_may_sends_forms(make_client, png: bytes, origins: str) -> None:
+    client = make_client(cors_origins=origins)
+    assert form(client, PAGE, "cross-site", png) == 202
+    assert form(client, "https://other.example", "cross-site", png) == (202 if origins == "*" else 403)
