@@ -7,9 +7,9 @@ from anyio import CapacityLimiter
 from celery import Celery
 from fastapi import FastAPI
 
-from api.access import Access, RateLimits
 from api.cors import Cors, OtherSites
 from api.errors import add_error_handlers
+from api.guard import Guard, RateLimits
 from api.keys import KeyRing, default_limits
 from api.middleware import DefaultHeaders, Faults, HeadAsGet, SubPath
 from api.openapi import DocumentedAPI
@@ -75,7 +75,7 @@ def create_app(
     # The last one is the outermost.
     if quotas:
         app.add_middleware(RateLimits, quotas=quotas, max_request_bytes=settings.max_request_bytes)
-    app.add_middleware(Access, keys=keys, limits=limits)
+    app.add_middleware(Guard, keys=keys, limits=limits)
     app.add_middleware(OtherSites, origins=settings.cors_origins)
     app.add_middleware(Faults)
     if settings.cors_origins:

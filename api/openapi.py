@@ -5,8 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.access import OPEN
 from api.errors import MEDIA_TYPE
+from api.guard import OPEN
 
 #: How a key is sent, where there are keys.
 _SCHEMES = {

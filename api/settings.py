@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from api.cors import Origins
-from jobs.settings import OptionalPath, Settings, none_if_empty
+from jobs.settings import OptionalPath, Settings
 from nst_core.options import LARGEST_SIDE, SMALLEST_SIDE
 
 
@@ -24,7 +24,7 @@ class ApiSettings(Settings):
     root_path: Annotated[str, AfterValidator(_sub_path)] = Field(
         default="", description="Path under which a proxy serves the API, such as /nst; empty for the root."
     )
-    api_keys: Annotated[SecretStr | None, BeforeValidator(none_if_empty)] = Field(
+    api_keys: SecretStr | None = Field(
         default=None,
         description="Keys of those who may use the API, `name:key` separated by commas; none: everybody may.",
     )

@@ -13,12 +13,12 @@ def _known_scheme(url: str) -> str:
     return url
 
 
-def none_if_empty(path: object) -> object:
+def _none_if_empty(path: object) -> object:
     """An empty variable is one that is not set; as a path it would be the folder in which the process runs."""
     return path or None
 
 
-OptionalPath = Annotated[Path | None, BeforeValidator(none_if_empty)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 
 
 class Settings(BaseSettings):
@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         description="Folder of photographs, on the workers, on which new styles are trained: COCO or any; without one, "
         "a training needs photographs of its own.",
     )
-    styles_dir: Annotated[DirectoryPath | None, BeforeValidator(none_if_empty)] = Field(
+    styles_dir: Annotated[DirectoryPath | None, BeforeValidator(_none_if_empty)] = Field(
         default=None,
         description="Folder of the gallery of fast styles; by default the one that comes with the program.",
     )

@@ -19,7 +19,7 @@ from jobs.errors import StoreUnavailable
 OPEN = frozenset({"/livez", "/readyz", "/docs", "/openapi.json"})
 
 
-class Access:
+class Guard:
     """Finds out who calls: ``request.state.caller``; turns away who has no key where there are keys.
 
     Args:
