@@ -8,16 +8,20 @@ from celery import Celery
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.errors import problems
+from api.errors import Problem, problems
+from api.keys import Caller
 from api.schema import request_body
 from api.waiting import APPLIED_HEADER, Wait
 from jobs.contract import Job
-from jobs.errors import JobsError, StoreUnavailable
+from jobs.errors import JobsError, StoreUnavailable, TooManyJobs
 from jobs.protocol import Store
 from jobs.queue import enqueue
 
 #: Seconds after which a client may ask again for a job that is not finished.
 RETRY_AFTER = "1"
+
+#: The same, for another job where too many wait.
+QUEUE_RETRY_AFTER = "10"
 
 #: The ``responses`` of an endpoint that accepts jobs, for the OpenAPI document.
 _LOCATION = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
@@ -64,8 +68,12 @@ async def accept(
     request: Request,
     response: Response,
 ) -> Job:
-    """Keeps a job and sends it to the workers, or neither; the response says where it is, and waits if preferred."""
-    await run_in_threadpool(_accept, store, celery, job, images)
+    """Keeps a job and sends it to the workers, or neither; the response says where it is, and waits if preferred.
+
+    Raises:
+        Problem: 429 as many jobs of the caller wait and run as may.
+    """
+    await run_in_threadpool(_accept, store, celery, job, images, request.state.caller)
     response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
     job = await wait.end_of(job, response)
     if job.status.is_final:
@@ -75,10 +83,14 @@ async def accept(
     return job
 
 
-def _accept(store: Store, celery: Celery, job: Job, images: Mapping[str, bytes]) -> None:
+def _accept(store: Store, celery: Celery, job: Job, images: Mapping[str, bytes], caller: Caller) -> None:
     try:
-        store.create(job, images)
+        store.create(job, images, owner=caller.owner, most_pending=caller.limits.queued_jobs)
         enqueue(celery, job)
+    except TooManyJobs as error:
+        which = "queued_jobs of the key, NST_MAX_QUEUED_PER_KEY"
+        limit = f"The limit is {caller.limits.queued_jobs} jobs that wait and run ({which})."
+        raise Problem(429, error.code, limit, headers={"Retry-After": QUEUE_RETRY_AFTER}) from None
     except StoreUnavailable:
         # Also when the store was not reached, as far as we know: its answer may be all that was lost.
         with suppress(JobsError):

@@ -7,10 +7,15 @@ from anyio import CapacityLimiter
 from celery import Celery
 from fastapi import FastAPI
 
+from api.cors import Cors, OtherSites
 from api.errors import add_error_handlers
+from api.guard import Guard, RateLimits
+from api.keys import KeyRing, default_limits
 from api.links import Fetcher
-from api.middleware import DefaultHeaders, SubPath
+from api.middleware import DefaultHeaders, Faults, HeadAsGet, SubPath
 from api.openapi import DocumentedAPI
+from api.quotas import Quotas
+from api.reference import add_reference
 from api.routes import jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from jobs.gallery import ServiceGallery
@@ -36,6 +41,9 @@ def create_app(
         resolve: how the host names of URLs become addresses.
     """
     settings = settings or ApiSettings()
+    keys, limits = KeyRing.read(settings), default_limits(settings)
+    limited = any(caller.limits for caller in keys) if keys else bool(limits)
+    quotas = Quotas(settings.redis_url) if limited else None
     added_styles = StyleStore.connect(settings.redis_url)
     own_store = None if store else RedisStore.connect(settings.redis_url, settings)
     own_celery = None if celery else make_celery(settings)
@@ -44,6 +52,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         added_styles.close()
+        if quotas:
+            quotas.close()
         if own_store:
             own_store.close()
         if own_celery:
@@ -55,7 +65,11 @@ def create_app(
         description="Send a job with `POST /jobs`, ask for it with `GET /jobs/{id}` until it is finished, and fetch "
         "`GET /jobs/{id}/result`. The `urls` of a job are relative to the root of this API.",
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
+        guarded=bool(keys),
+        limited=limited,
     )
     app.state.settings = settings
     app.state.store = store or own_store
@@ -65,9 +79,19 @@ def create_app(
     app.state.fetcher = Fetcher(settings, resolve)
     app.state.waiters = CapacityLimiter(settings.max_waiting)
     add_error_handlers(app)
-    app.add_middleware(DefaultHeaders)
+    # The last one is the outermost.
+    if quotas:
+        app.add_middleware(RateLimits, quotas=quotas, max_request_bytes=settings.max_request_bytes)
+    app.add_middleware(Guard, keys=keys, limits=limits)
+    app.add_middleware(OtherSites, origins=settings.cors_origins)
+    app.add_middleware(Faults)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(DefaultHeaders, shared=bool(settings.cors_origins))
+    app.add_middleware(HeadAsGet)
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)
+    add_reference(app)
     app.include_router(submission.make_router(settings))
     app.include_router(jobs.router)
     app.include_router(snapshots.router)

@@ -7,6 +7,7 @@ from anyio import CapacityLimiter
 from celery import Celery
 from fastapi import Depends, Path, Request
 
+from api.keys import Caller
 from api.links import Fetcher
 from api.settings import ApiSettings
 from jobs.errors import UnknownJob
@@ -52,11 +53,10 @@ def get_gallery(request: Request) -> ServiceGallery:
     return gallery
 
 
-def checked_id(job_id: Annotated[str, Path(description="The job's id.")]) -> str:
-    """A job's id from the path; one that cannot be is as unknown as one that is not."""
-    if not _ULID.fullmatch(job_id):
-        raise UnknownJob
-    return job_id
+def get_caller(request: Request) -> Caller:
+    """Who sent the request."""
+    caller: Caller = request.state.caller
+    return caller
 
 
 SettingsDep = Annotated[ApiSettings, Depends(get_settings)]
@@ -65,4 +65,14 @@ CeleryDep = Annotated[Celery, Depends(get_celery)]
 DecodersDep = Annotated[CapacityLimiter, Depends(get_decoders)]
 FetcherDep = Annotated[Fetcher, Depends(get_fetcher)]
 GalleryDep = Annotated[ServiceGallery, Depends(get_gallery)]
+CallerDep = Annotated[Caller, Depends(get_caller)]
+
+
+def checked_id(job_id: Annotated[str, Path(description="The job's id.")], caller: CallerDep, store: StoreDep) -> str:
+    """A job's id from the path; one that cannot be, or is another caller's, is as unknown as one that is not."""
+    if not _ULID.fullmatch(job_id) or (caller.sees and store.owner(job_id) != caller.sees):
+        raise UnknownJob
+    return job_id
+
+
 JobId = Annotated[str, Depends(checked_id)]

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from jobs.errors import (
     ExpiredJob,
@@ -20,7 +21,9 @@ from jobs.errors import (
     OutboundError,
     StoreUnavailable,
     StyleNotRemovable,
+    TooManyJobs,
     UnknownJob,
+    UnreadableJob,
     URLTooLarge,
 )
 from nst_core.errors import UnknownStyle
@@ -107,6 +110,14 @@ def url_problem(error: OutboundError, field: str | None = None) -> Problem:
     return Problem(status, error.code, f"{field}: {error}", errors=[(field, str(error))])
 
 
+def as_problem(error: JobsError) -> Problem:
+    """What the contract of the jobs refused, as clients are told; KeyError for what none can be told."""
+    status = _JOBS_STATUSES[type(error)]
+    return Problem(
+        status, error.code, str(error), headers={"Retry-After": RETRY_AFTER} if status in (429, 503) else None
+    )
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of an endpoint that may answer with problems of these statuses, for the OpenAPI document."""
     return {status: {"model": ProblemDocument, "description": HTTPStatus(status).phrase} for status in statuses}
@@ -120,14 +131,14 @@ def add_error_handlers(app: FastAPI) -> None:
         return error.response(request)
 
     @app.exception_handler(UnknownJob)
+    @app.exception_handler(UnreadableJob)
     @app.exception_handler(ExpiredJob)
     @app.exception_handler(JobNotFinished)
     @app.exception_handler(StoreUnavailable)
     @app.exception_handler(StyleNotRemovable)
+    @app.exception_handler(TooManyJobs)
     def jobs_error(request: Request, error: JobsError) -> JSONResponse:
-        status = _JOBS_STATUSES[type(error)]
-        headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
-        return Problem(status, error.code, str(error), headers=headers).response(request)
+        return as_problem(error).response(request)
 
     @app.exception_handler(UnknownStyle)
     def unknown_style(request: Request, error: UnknownStyle) -> JSONResponse:
@@ -140,7 +151,9 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def http_exception(request: Request, error: HTTPException) -> JSONResponse:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-        headers = dict(error.headers) if error.headers else None
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(request))
         return Problem(error.status_code, code, str(error.detail), headers=headers).response(request)
 
     @app.exception_handler(RequestValidationError)
@@ -148,21 +161,27 @@ def add_error_handlers(app: FastAPI) -> None:
         errors = [(str(item["loc"][-1]), str(item["msg"])) for item in error.errors()]
         return invalid_fields(errors, "invalid_query").response(request)
 
-    @app.exception_handler(Exception)
-    def unexpected(request: Request, error: Exception) -> JSONResponse:
-        # Starlette raises the error again after this answer, and the server logs it with its trace.
-        return Problem(500, "internal", _INTERNAL).response(request)
-
-
-_INTERNAL = "Something went wrong here; it was logged."
 
 _JOBS_STATUSES: dict[type[JobsError], int] = {
     UnknownJob: 404,
     ExpiredJob: 410,
+    UnreadableJob: 410,
     JobNotFinished: 409,
+    TooManyJobs: 429,
     StoreUnavailable: 503,
     StyleNotRemovable: 403,
 }
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of an address, of all its routes: Starlette names those of the first one only."""
+
+    def is_served(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    methods = [method for method in ("GET", "POST", "PUT", "PATCH", "DELETE") if is_served(method)]
+    return [*methods, "HEAD"] if "GET" in methods else methods
 
 
 def _pointer(name: str) -> str:

@@ -1,17 +1,36 @@
 """What happens to every request and every answer."""
 
+from anyio import CancelScope
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import Problem
+
+#: An answer that a browser shows loads nothing, runs nothing and is in nobody's frame.
+CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 class DefaultHeaders:
     """Adds headers that an answer does not set itself.
 
-    Files that clients sent are never taken for something else by a browser, and what changes is not kept by a cache.
+    Files that clients sent are never taken for something else by a browser, nor do they or their addresses reach other
+    sites; and what changes is not kept by a cache.
+
+    Args:
+        shared: whether pages of other origins may show what is here: some of them may read it (CORS).
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, shared: bool = False) -> None:
         self.app = app
+        self.headers = {
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "X-Frame-Options": "DENY",
+            "Cross-Origin-Resource-Policy": "cross-origin" if shared else "same-origin",
+            "Cache-Control": "no-store",
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -19,12 +38,59 @@ class DefaultHeaders:
         async def send_with_defaults(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Referrer-Policy", "no-referrer")
-                headers.setdefault("Cache-Control", "no-store")
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, send_with_defaults)
+
+
+class Faults:
+    """Answers with a problem what nobody foresaw, inside of what gives every answer its headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; the fault is raised again, so that the server logs it with its trace."""
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except Exception:
+            if scope["type"] == "http" and not started:
+                problem = Problem(500, "internal", "Something went wrong here; it was logged.")
+                await problem.response(Request(scope))(scope, receive, send)
+            raise
+
+
+class HeadAsGet:
+    """Answers HEAD as GET, without the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+        with CancelScope() as rest:
+
+            async def send_head(message: Message) -> None:
+                if message["type"] != "http.response.body":
+                    await send(message)
+                else:
+                    await send({"type": "http.response.body", "body": b""})
+                    if message.get("more_body"):  # a stream would go on for nobody
+                        rest.cancel()
+
+            await self.app({**scope, "method": "GET"}, receive, send_head)
 
 
 class SubPath:

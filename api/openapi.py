@@ -1,26 +1,58 @@
 """The OpenAPI document, true to what the service answers."""
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 
 from api.errors import MEDIA_TYPE
+from api.guard import OPEN
+
+#: How a key is sent, where there are keys.
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
+}
+
+_PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
 
 
 class DocumentedAPI(FastAPI):
-    """FastAPI, whose document knows that problems have a media type of their own and that it is the only shape."""
+    """FastAPI, whose document knows that problems have a media type of their own and that it is the only shape.
+
+    Args:
+        guarded: whether callers need a key.
+        limited: whether they have limits.
+    """
+
+    def __init__(self, *, guarded: bool, limited: bool, **more: Any) -> None:
+        super().__init__(**more)
+        # Before a request reaches its endpoint.
+        self._refusals = [401] * guarded + [411, 429, 503] * limited
+        self._guarded = guarded
 
     def openapi(self) -> dict[str, Any]:
         """The document; made once."""
         if self.openapi_schema is None:
             schema = super().openapi()
-            for operations in schema["paths"].values():
-                for operation in operations.values():
+            for path, operations in schema["paths"].items():
+                for method, operation in operations.items():
+                    if path not in OPEN:
+                        self._guard(method, operation)
                     _correct_responses(operation["responses"])
             for unused in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(unused, None)
+            if self._guarded:
+                schema["components"]["securitySchemes"] = _SCHEMES
         document: dict[str, Any] = self.openapi_schema or schema
         return document
+
+    def _guard(self, method: str, operation: dict[str, Any]) -> None:
+        for status in [403] * (method != "get") + self._refusals:
+            refusal = {"description": HTTPStatus(status).phrase, "content": dict(_PROBLEM)}
+            operation["responses"].setdefault(str(status), refusal)
+        if self._guarded:
+            operation["security"] = [{name: []} for name in _SCHEMES]
 
 
 def _correct_responses(responses: dict[str, Any]) -> None:

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from jobs.settings import Settings
+from api.cors import Origins
+from jobs.settings import OptionalPath, Settings
 from nst_core.options import LARGEST_SIDE, SMALLEST_SIDE
 
 
@@ -22,6 +23,28 @@ class ApiSettings(Settings):
 
     root_path: Annotated[str, AfterValidator(_sub_path)] = Field(
         default="", description="Path under which a proxy serves the API, such as /nst; empty for the root."
+    )
+    api_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys of those who may use the API, `name:key` separated by commas; none: everybody may.",
+    )
+    api_keys_file: OptionalPath = Field(
+        default=None, description="File of further keys, JSON or TOML, which may have limits of their own."
+    )
+    rate_limit_per_minute: int = Field(
+        default=0, ge=0, description="Requests of one key in a minute, or of one address without keys; 0: any number."
+    )
+    max_queued_per_key: int = Field(
+        default=0,
+        ge=0,
+        description="Jobs of one key that wait and run, or of one address without keys; 0: any number.",
+    )
+    max_bytes_per_day: int = Field(
+        default=0, ge=0, description="Bytes that one key may send in a day, or one address without keys; 0: any number."
+    )
+    cors_origins: Origins = Field(
+        default=[],
+        description="Origins whose pages may use the API from a browser, separated by commas, or * for all.",
     )
     default_size: int = Field(
         default=512,

@@ -30,10 +30,11 @@ class Client:
         RequestRefused: every method, with the server's own explanation.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
         proxied = httpx.URL(self.url).host not in LOOPBACK
-        self._http = httpx.Client(base_url=self.url, timeout=60, trust_env=proxied)
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx.Client(base_url=self.url, timeout=60, trust_env=proxied, headers=headers)
 
     def __enter__(self) -> Self:
         return self

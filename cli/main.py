@@ -243,6 +243,9 @@ def submit(
     init_image: Initial = None,
     preset: PresetName = None,
     url: Annotated[str, typer.Option(envvar="NST_URL", help="Where the service is.")] = "http://127.0.0.1:8000",
+    api_key: Annotated[
+        str | None, typer.Option(envvar="NST_API_KEY", help="Your key, where the service asks for one.")
+    ] = None,
     *,
     engine: dict[str, Any],
 ) -> None:
@@ -272,7 +275,7 @@ def submit(
     if init_image:
         fields.setdefault("init", "image")
     try:
-        with Client(url) as client:
+        with Client(url, api_key) as client:
             _submit_and_wait(client, pictures, output, fields)
     except (RequestRefused, JobFailed) as error:
         raise fail(error) from None

@@ -77,6 +77,8 @@ class Stack:
             self.redis.start(self._inherited)
             redis_url = self.redis.url
         common = {"NST_REDIS_URL": redis_url, "NST_WEBHOOK_SECRET": webhook_secret(self.data_dir)}
+        if self.own_redis:  # for one command alone, which has no key
+            common |= {"NST_API_KEYS": "", "NST_API_KEYS_FILE": ""}
         self._spawn(
             "api",
             [

@@ -3,10 +3,12 @@
 JobsError
 ├── UnknownJob         no job has this id
 ├── ExpiredJob         the job was there and its time is over
+├── UnreadableJob      the job is there, as another version has written it
 ├── JobNotFinished     its result is asked for too early
+├── TooManyJobs        its owner has as many jobs waiting and running as may be
 ├── StoreUnavailable   Redis cannot be reached
 ├── StyleExists        the id of a style is taken
-├── StyleNotRemovable  the style is not a user's
+├── StyleNotRemovable  the style is not a user's, or not this one's
 ├── LeaseLost          another worker has taken this job over, or it was deleted
 └── OutboundError      a URL that a client named cannot be had
     ├── ForbiddenURL       it may not be fetched or called
@@ -38,10 +40,22 @@ class ExpiredJob(JobsError):
     code = "job_expired"
 
 
+class UnreadableJob(JobsError):
+    """The job was written by another version of the program, which this one cannot read."""
+
+    code = "job_unreadable"
+
+
 class JobNotFinished(JobsError):
     """The job has no result yet."""
 
     code = "job_not_finished"
+
+
+class TooManyJobs(JobsError):
+    """As many jobs wait and run as may be."""
+
+    code = "too_many_jobs"
 
 
 class StoreUnavailable(JobsError):
@@ -57,7 +71,7 @@ class StyleExists(JobsError):
 
 
 class StyleNotRemovable(JobsError):
-    """The style belongs to the gallery of this server."""
+    """The style belongs to the gallery of this server, or to somebody else."""
 
     code = "style_not_removable"
 

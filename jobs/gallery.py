@@ -1,5 +1,6 @@
 """The gallery of a service: the styles of a folder, and those that users added."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from typing_extensions import override
@@ -36,19 +37,24 @@ class ServiceGallery(Gallery):
     def thumbnail(self, style_id: str) -> bytes:
         return super().thumbnail(style_id) if style_id in self.styles else self.added.thumbnail(style_id)
 
-    def removable(self, style_id: str) -> bool:
-        """Whether a style is a user's."""
-        return style_id not in self.styles
+    def removable(self, style_ids: Iterable[str], owner: str = "") -> set[str]:
+        """Those of these styles that are a user's; of this one, if it is named."""
+        added = [style_id for style_id in style_ids if style_id not in self.styles]
+        owners = self.added.owners(added) if owner else {}
+        return {style_id for style_id in added if not owner or owners.get(style_id) == owner}
 
-    def delete(self, style_id: str) -> None:
+    def delete(self, style_id: str, owner: str = "") -> None:
         """Forget a style that a user added, also one whose id the folder has taken since.
+
+        Args:
+            owner: who asks for it; empty: somebody who may delete everybody's.
 
         Raises:
             UnknownStyle: there is none of this id.
-            StyleNotRemovable: it is of the folder.
+            StyleNotRemovable: it is of the folder, or another owner's.
         """
         try:
-            self.added.delete(style_id)
+            self.added.delete(style_id, owner)
         except UnknownStyle:
             if style_id in self.styles:
                 raise StyleNotRemovable(f"The style {style_id!r} belongs to the gallery of this server.") from None

@@ -8,7 +8,7 @@ from threading import Condition, RLock
 from typing_extensions import override
 
 from jobs.contract import Job, JobPage, Snapshot, Status
-from jobs.errors import ExpiredJob, UnknownJob
+from jobs.errors import ExpiredJob, TooManyJobs, UnknownJob
 from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
 from jobs.webhooks import Event, event_of, take
@@ -19,6 +19,7 @@ class _Entry:
     job: Job
     images: dict[str, bytes]
     expires: float
+    owner: str
     files: dict[FileName, bytes] = field(default_factory=dict)
     snapshots: dict[int, tuple[Snapshot, bytes]] = field(default_factory=dict)
     token: str | None = None
@@ -33,7 +34,7 @@ class MemoryStore(Store):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._entries: dict[str, _Entry] = {}
-        self._expired: dict[str, float] = {}
+        self._expired: dict[str, tuple[float, str]] = {}
         self._lock = RLock()
         self._changed = Condition(self._lock)
 
@@ -46,9 +47,21 @@ class MemoryStore(Store):
         pass
 
     @override
-    def create(self, job: Job, images: Mapping[str, bytes]) -> None:
+    def create(self, job: Job, images: Mapping[str, bytes], *, owner: str = "", most_pending: int = 0) -> None:
         with self._lock:
-            self._entries[job.id] = _Entry(job, dict(images), self._expiry(job))
+            self._drop_expired()
+            pending = sum(owner in ("", e.owner) and not e.job.status.is_final for e in self._entries.values())
+            if most_pending and pending >= most_pending:
+                raise TooManyJobs
+            self._entries[job.id] = _Entry(job, dict(images), self._expiry(job), owner)
+
+    @override
+    def owner(self, job_id: str) -> str:
+        with self._lock:
+            try:
+                return self._entry(job_id).owner
+            except ExpiredJob:
+                return self._expired[job_id][1]
 
     @override
     def get(self, job_id: str) -> Job:
@@ -79,7 +92,13 @@ class MemoryStore(Store):
 
     @override
     def list_jobs(
-        self, *, status: Status | None = None, method: str | None = None, limit: int = 20, cursor: str | None = None
+        self,
+        *,
+        status: Status | None = None,
+        method: str | None = None,
+        owner: str = "",
+        limit: int = 20,
+        cursor: str | None = None,
     ) -> JobPage:
         with self._lock:
             self._drop_expired()
@@ -89,6 +108,7 @@ class MemoryStore(Store):
                 if (cursor is None or job_id < cursor)
                 and status in (None, entry.job.status)
                 and method in (None, entry.job.method)
+                and owner in ("", entry.owner)
             ]
         items = found[:limit]
         return JobPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
@@ -193,6 +213,7 @@ class MemoryStore(Store):
     def _drop_expired(self) -> None:
         at = time.monotonic()
         for job_id in [job_id for job_id, entry in self._entries.items() if entry.expires <= at]:
-            self._expired[job_id] = self._entries.pop(job_id).expires + self._settings.tombstone_ttl_seconds
-        for job_id in [job_id for job_id, until in self._expired.items() if until <= at]:
+            entry = self._entries.pop(job_id)
+            self._expired[job_id] = (entry.expires + self._settings.tombstone_ttl_seconds, entry.owner)
+        for job_id in [job_id for job_id, (until, _) in self._expired.items() if until <= at]:
             del self._expired[job_id]

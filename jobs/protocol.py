@@ -30,8 +30,9 @@ class Store(ABC):
     write over its successor.  A worker whose lease ran out may go on if nobody has taken the job from it meanwhile.
 
     Every method raises :class:`~jobs.errors.StoreUnavailable` when the store cannot be reached.  Those that take a
-    job's id raise, unless they say otherwise, :class:`~jobs.errors.UnknownJob` when there is none and
-    :class:`~jobs.errors.ExpiredJob` when its time is over.
+    job's id raise, unless they say otherwise, :class:`~jobs.errors.UnknownJob` when there is none,
+    :class:`~jobs.errors.ExpiredJob` when its time is over, and :class:`~jobs.errors.UnreadableJob` when another version
+    has written it.
 
     The life of a job is told here, on top of :meth:`_change`; a store adds how it keeps things.
     """
@@ -40,8 +41,25 @@ class Store(ABC):
         self._settings = settings
 
     @abstractmethod
-    def create(self, job: Job, images: Mapping[str, bytes]) -> None:
-        """Keep a queued job with its images: ``content``, ``style.0``, ``init``, ``photograph.0``."""
+    def create(self, job: Job, images: Mapping[str, bytes], *, owner: str = "", most_pending: int = 0) -> None:
+        """Keep a queued job with its images: ``content``, ``style.0``, ``init``, ``photograph.0``.
+
+        Args:
+            owner: whose job it is; empty: nobody's.
+            most_pending: how many jobs of this owner, or of everybody if it is empty, may wait and run, with this one;
+                0: any number.
+
+        Raises:
+            TooManyJobs: there are as many already.
+        """
+
+    @abstractmethod
+    def owner(self, job_id: str) -> str:
+        """Whose job it is, or was until it expired; empty: nobody's.
+
+        Raises:
+            UnknownJob: there is none; alone of the errors that a job's id may raise.
+        """
 
     @abstractmethod
     def get(self, job_id: str) -> Job:
@@ -57,9 +75,19 @@ class Store(ABC):
 
     @abstractmethod
     def list_jobs(
-        self, *, status: Status | None = None, method: str | None = None, limit: int = 20, cursor: str | None = None
+        self,
+        *,
+        status: Status | None = None,
+        method: str | None = None,
+        owner: str = "",
+        limit: int = 20,
+        cursor: str | None = None,
     ) -> JobPage:
-        """A page of at most ``limit`` jobs, newest first, below ``cursor`` (the ``next_cursor`` of the page before)."""
+        """A page of at most ``limit`` jobs, newest first, below ``cursor`` (the ``next_cursor`` of the page before).
+
+        Args:
+            owner: only this one's jobs; empty: everybody's.
+        """
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel; idempotent.

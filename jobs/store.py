@@ -11,13 +11,14 @@
     nst:job:{id}:told       there for a while after progress was told
     nst:job:{id}:lease      the token of the worker that has it; gone when that worker is
     nst:job:{id}:holder     the same, but there for as long as the job is processing
-    nst:job:{id}:known      outlives the rest, so that an expired job is told from one that never was
+    nst:job:{id}:known      its owner; outlives the rest, so that an expired job is told from one that never was
     nst:job:{id}:ended      a channel, not a key: a message when the job has ended or was deleted
     nst:jobs                every id, sorted; ids are ULIDs, so this is the order of creation
     nst:jobs:{status}       the ids of one status
+    {one of these}:of:{owner}  the ids in it that are of one owner; jobs of nobody are in none
     nst:webhooks            the ids of jobs with such events, sorted by the time when the first of them is due
 
-All keys but the indexes expire.  Ids of expired jobs leave those when somebody meets them there.
+All keys but the indexes of all owners expire.  Ids of expired jobs leave the indexes when somebody meets them there.
 """
 
 import logging
@@ -33,7 +34,7 @@ from typing_extensions import override
 
 from jobs.connection import connect, reaching_redis, transaction
 from jobs.contract import Job, JobPage, Snapshot, Status
-from jobs.errors import ExpiredJob, UnknownJob
+from jobs.errors import ExpiredJob, TooManyJobs, UnknownJob, UnreadableJob
 from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
 from jobs.webhooks import Event, event_of, take
@@ -49,6 +50,14 @@ _SWEEP = 10
 
 def _status_index(status: Status) -> str:
     return f"{_INDEX}:{status}"
+
+
+#: Every index of all owners.
+_INDEXES = (_INDEX, *map(_status_index, Status))
+
+
+def _of(owner: str, index: str) -> str:
+    return f"{index}:of:{owner}" if owner else index
 
 
 class _Keys:
@@ -96,14 +105,29 @@ class RedisStore(Store):
 
     @override
     @reaching_redis
-    def create(self, job: Job, images: Mapping[str, bytes]) -> None:
-        self._documents(self._ids(self._redis.zrange(_INDEX, 0, _SWEEP - 1)))
-        keys = _Keys(job.id)
-        with self._redis.pipeline() as pipe:
-            pipe.hset(keys.images, mapping=cast(Any, images))
-            pipe.zadd(_INDEX, {job.id: 0})
-            self._enter_status(pipe, job)
-            pipe.execute()
+    def create(self, job: Job, images: Mapping[str, bytes], *, owner: str = "", most_pending: int = 0) -> None:
+        pending = [_of(owner, _status_index(status)) for status in Status if not status.is_final and most_pending]
+        self._sweep(owner, {_INDEX, _of(owner, _INDEX), *pending})
+
+        def create(pipe: Pipeline) -> None:
+            counts: list[int] = [pipe.zcard(index) for index in pending]
+            if pending and sum(counts) >= most_pending:
+                raise TooManyJobs
+            pipe.multi()
+            pipe.hset(_Keys(job.id).images, mapping=cast(Any, images))
+            for index in {_INDEX, _of(owner, _INDEX)}:
+                pipe.zadd(index, {job.id: 0})
+            self._enter_status(pipe, job, owner)
+
+        transaction(self._redis, create, *pending)
+
+    @override
+    @reaching_redis
+    def owner(self, job_id: str) -> str:
+        owner = cast(bytes | None, self._redis.get(_Keys(job_id).known))
+        if owner is None:
+            raise UnknownJob
+        return owner.decode()
 
     @override
     @reaching_redis
@@ -148,9 +172,15 @@ class RedisStore(Store):
     @override
     @reaching_redis
     def list_jobs(
-        self, *, status: Status | None = None, method: str | None = None, limit: int = 20, cursor: str | None = None
+        self,
+        *,
+        status: Status | None = None,
+        method: str | None = None,
+        owner: str = "",
+        limit: int = 20,
+        cursor: str | None = None,
     ) -> JobPage:
-        index = _status_index(status) if status else _INDEX
+        index = _of(owner, _status_index(status) if status else _INDEX)
         found: list[Job] = []
         # One more than asked for tells whether there is a next page.
         while len(found) <= limit:
@@ -160,7 +190,9 @@ class RedisStore(Store):
                 break
             cursor = ids[-1]
             found += (
-                job for job in self._readable(ids) if status in (None, job.status) and method in (None, job.method)
+                job
+                for job in self._readable(ids, owner)
+                if status in (None, job.status) and method in (None, job.method)
             )
         items = found[:limit]
         return JobPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
@@ -171,11 +203,12 @@ class RedisStore(Store):
         keys = _Keys(job_id)
 
         def forget(pipe: Pipeline) -> None:
-            with suppress(ExpiredJob, ValidationError):
+            with suppress(ExpiredJob, UnreadableJob):
                 self._read(pipe, job_id)
+            owner = cast(bytes | None, pipe.get(keys.known)) or b""
             pipe.multi()
             pipe.delete(*vars(keys).values())
-            self._leave_indexes(pipe, [job_id])
+            self._leave_indexes(pipe, owner.decode(), [job_id])
             pipe.publish(_ended_channel(job_id), "")
 
         transaction(self._redis, forget, keys.job)
@@ -243,9 +276,9 @@ class RedisStore(Store):
 
         def change(pipe: Pipeline) -> Job:
             old = self._read(pipe, job_id)
-            holder, last = (
+            holder, last, owner = (
                 value.decode() if value is not None else None
-                for value in cast(list[bytes | None], pipe.mget(keys.lease, keys.holder))
+                for value in cast(list[bytes | None], pipe.mget(keys.lease, keys.holder, keys.known))
             )
             new = rule(old, holder, last)
             event = event_of(old, new)
@@ -262,8 +295,9 @@ class RedisStore(Store):
             if event:
                 self._tell(pipe, new, event)
             if new.status is not old.status:
-                pipe.zrem(_status_index(old.status), job_id)
-                self._enter_status(pipe, new)
+                for index in {_status_index(old.status), _of(owner or "", _status_index(old.status))}:
+                    pipe.zrem(index, job_id)
+                self._enter_status(pipe, new, owner or "")
             elif new is not old:
                 pipe.set(keys.job, new.model_dump_json(), keepttl=True)
             if new.status is not Status.PROCESSING:
@@ -312,15 +346,21 @@ class RedisStore(Store):
         else:
             pipe.zrem(_OUTBOX, job_id)
 
-    def _enter_status(self, pipe: Pipeline, job: Job) -> None:
+    def _enter_status(self, pipe: Pipeline, job: Job, owner: str) -> None:
         """Write a job that changed its status, and begin the time to live of all its keys."""
         keys, lifetime = _Keys(job.id), self._lifetime(job)
         pipe.set(keys.job, job.model_dump_json(), ex=lifetime)
         files = (keys.images, keys.result, keys.preview, keys.checkpoint, keys.snapshots, keys.steps, keys.webhooks)
         for key in files:
             pipe.expire(key, lifetime)
-        pipe.set(keys.known, "", ex=lifetime + self._settings.tombstone_ttl_seconds)
+        pipe.set(keys.known, owner, ex=lifetime + self._settings.tombstone_ttl_seconds)
         pipe.zadd(_status_index(job.status), {job.id: 0})
+        if owner:
+            pipe.zadd(_of(owner, _status_index(job.status)), {job.id: 0})
+            # When an owner did nothing for so long, all that is in the owner's indexes has expired.
+            longest = max(self._settings.pending_ttl_seconds, self._settings.result_ttl_seconds)
+            for index in _INDEXES:
+                pipe.expire(_of(owner, index), longest)
 
     def _lifetime(self, job: Job) -> int:
         return self._settings.result_ttl_seconds if job.status.is_final else self._settings.pending_ttl_seconds
@@ -331,34 +371,52 @@ class RedisStore(Store):
         document = cast(bytes | None, redis.get(keys.job))
         if document is None:
             raise ExpiredJob if redis.exists(keys.known) else UnknownJob
-        return Job.model_validate_json(document)
+        try:
+            return Job.model_validate_json(document)
+        except ValidationError as error:
+            logger.warning("job %s cannot be read: %d errors in its document", job_id, error.error_count())
+            raise UnreadableJob from None
 
-    def _readable(self, ids: list[str]) -> list[Job]:
+    def _readable(self, ids: list[str], owner: str) -> list[Job]:
         """The jobs of these ids, without those that expired or that another version has written."""
         jobs = []
-        for job_id, document in self._documents(ids).items():
+        for job_id, document in self._documents(ids, owner).items():
             try:
                 jobs.append(Job.model_validate_json(document))
             except ValidationError as error:
                 logger.warning("job %s cannot be read: %d errors in its document", job_id, error.error_count())
         return jobs
 
-    def _documents(self, ids: list[str]) -> dict[str, bytes]:
-        """The documents of these ids that are still there; the other ids leave the indexes."""
+    def _sweep(self, owner: str, indexes: Iterable[str]) -> None:
+        """Drop those of the oldest ids that expired from the indexes."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for index in indexes:
+                pipe.zrange(index, 0, _SWEEP - 1)
+            met = {job_id for members in pipe.execute() for job_id in self._ids(members)}
+        self._documents(sorted(met), owner)
+
+    def _documents(self, ids: list[str], owner: str) -> dict[str, bytes]:
+        """The documents of these ids that are still there; the other ids leave the indexes.
+
+        Args:
+            owner: in whose indexes they were met; empty: in those of all owners.
+        """
         if not ids:
             return {}
         documents = cast(list[bytes | None], self._redis.mget([_Keys(job_id).job for job_id in ids]))
         found = {job_id: document for job_id, document in zip(ids, documents, strict=True) if document is not None}
         gone = [job_id for job_id in ids if job_id not in found]
         if gone:
+            owners = cast(list[bytes | None], self._redis.mget([_Keys(job_id).known for job_id in gone]))
             with self._redis.pipeline() as pipe:
-                self._leave_indexes(pipe, gone)
+                for known in {owner, *(known.decode() for known in owners if known)}:
+                    self._leave_indexes(pipe, known, gone)
                 pipe.execute()
         return found
 
     @staticmethod
-    def _leave_indexes(pipe: Pipeline, ids: list[str]) -> None:
-        for index in (_INDEX, _OUTBOX, *map(_status_index, Status)):
+    def _leave_indexes(pipe: Pipeline, owner: str, ids: list[str]) -> None:
+        for index in {*_INDEXES, *(_of(owner, index) for index in _INDEXES), _OUTBOX}:
             pipe.zrem(index, *ids)
 
     @staticmethod

@@ -8,7 +8,7 @@ Claims expire with their jobs, styles do not.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -17,7 +17,7 @@ from redis.client import Pipeline
 
 from jobs.connection import connect, reaching_redis, transaction
 from jobs.contract import now
-from jobs.errors import StyleExists
+from jobs.errors import StyleExists, StyleNotRemovable
 from nst_core.errors import UnknownStyle
 from nst_core.gallery import Style
 
@@ -27,12 +27,13 @@ _INDEX = "nst:styles"
 
 
 class _Entry(BaseModel):
-    """A style, and the job that trained it."""
+    """A style, the job that trained it, and whose that was; empty: nobody's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     style: Style
     job_id: str
+    owner: str = ""
 
 
 def _key(style_id: str) -> str:
@@ -58,13 +59,16 @@ class StyleStore:
         self._redis.close()
 
     @reaching_redis
-    def add(self, style: Style, *, weights: bytes, thumbnail: bytes, job_id: str) -> None:
+    def add(self, style: Style, *, weights: bytes, thumbnail: bytes, job_id: str, owner: str = "") -> None:
         """Keep a style; to do so again for the same job replaces it.
+
+        Args:
+            owner: who alone may delete it later; empty: nobody, or whoever may delete everything.
 
         Raises:
             StyleExists: another job's style has this id.
         """
-        entry = _Entry(style=style, job_id=job_id)
+        entry = _Entry(style=style, job_id=job_id, owner=owner)
 
         def add(pipe: Pipeline) -> None:
             old = self._read(pipe, style.id)
@@ -121,12 +125,12 @@ class StyleStore:
     def all(self) -> list[Style]:
         """Every style, the oldest first."""
         ids = [member.decode() for member in cast(list[bytes], self._redis.zrange(_INDEX, 0, -1))]
-        with self._redis.pipeline(transaction=False) as pipe:
-            for style_id in ids:
-                pipe.hget(_key(style_id), "entry")
-            documents = cast(list[bytes | None], pipe.execute())
-        entries = (self._parse(style_id, document) for style_id, document in zip(ids, documents, strict=True))
-        return [entry.style for entry in entries if entry]
+        return [entry.style for entry in self._entries(ids)]
+
+    @reaching_redis
+    def owners(self, style_ids: Iterable[str]) -> dict[str, str]:
+        """The owners of those of these styles that there are."""
+        return {entry.style.id: entry.owner for entry in self._entries(list(style_ids))}
 
     @reaching_redis
     def get(self, style_id: str) -> Style:
@@ -147,14 +151,32 @@ class StyleStore:
         return self._file(style_id, "thumbnail")
 
     @reaching_redis
-    def delete(self, style_id: str) -> None:
-        """Forget a style; UnknownStyle as :meth:`get`."""
-        with self._redis.pipeline() as pipe:
+    def delete(self, style_id: str, owner: str = "") -> None:
+        """Forget a style, if it is this owner's or none is named; UnknownStyle as :meth:`get`.
+
+        Raises:
+            StyleNotRemovable: it is another's.
+        """
+
+        def forget(pipe: Pipeline) -> None:
+            if not pipe.exists(_key(style_id)):
+                raise UnknownStyle(f"there is no style {style_id!r}")
+            entry = self._read(pipe, style_id)
+            if owner and (entry is None or entry.owner != owner):
+                raise StyleNotRemovable(f"The style {style_id!r} was not added with this key.")
+            pipe.multi()
             pipe.delete(_key(style_id))
             pipe.zrem(_INDEX, style_id)
-            deleted, _ = pipe.execute()
-        if not deleted:
-            raise UnknownStyle(f"there is no style {style_id!r}")
+
+        transaction(self._redis, forget, _key(style_id))
+
+    def _entries(self, style_ids: list[str]) -> list[_Entry]:
+        with self._redis.pipeline(transaction=False) as pipe:
+            for style_id in style_ids:
+                pipe.hget(_key(style_id), "entry")
+            documents = cast(list[bytes | None], pipe.execute())
+        entries = (self._parse(style_id, document) for style_id, document in zip(style_ids, documents, strict=True))
+        return [entry for entry in entries if entry]
 
     def _file(self, style_id: str, name: str) -> bytes:
         data = cast(bytes | None, self._redis.hget(_key(style_id), name))

@@ -297,6 +297,7 @@ class Runner:
             checkpoint=self.store.checkpoint(job.id),
             added=self.styles,
             job_id=job.id,
+            owner=self.store.owner(job.id),
         )
 
     def _image(self, job: Job, name: str) -> Image.Image:

@@ -53,6 +53,7 @@ class StyleTrainer(Painter):
         checkpoint: of an earlier trainer of the same job.
         added: where the finished style is kept.
         job_id: whose style it is.
+        owner: whose job this is.
     """
 
     preview_seconds = 5.0
@@ -69,9 +70,11 @@ class StyleTrainer(Painter):
         checkpoint: bytes | None,
         added: StyleStore,
         job_id: str,
+        owner: str,
     ) -> None:
         self.new, self.options, self.encoders, self.models = new, options, encoders, models
-        self.images, self.last_checkpoint, self.added, self.job_id = images, checkpoint, added, job_id
+        self.images, self.last_checkpoint, self.added = images, checkpoint, added
+        self.job_id, self.owner = job_id, owner
         self.total_steps = options.steps
 
     @property
@@ -139,4 +142,4 @@ class StyleTrainer(Painter):
         new = self.new
         style = replace(style, title=new.title, artist=new.artist, year=new.year, licence=new.licence)
         small = encode(thumbnail(painted), "jpeg", quality=85)
-        return lambda: self.added.add(style, weights=weights, thumbnail=small, job_id=self.job_id)
+        return lambda: self.added.add(style, weights=weights, thumbnail=small, job_id=self.job_id, owner=self.owner)

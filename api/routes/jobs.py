@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import RETRY_AFTER
-from api.deps import GalleryDep, JobId, StoreDep
+from api.deps import CallerDep, GalleryDep, JobId, StoreDep
 from api.entity import JPEG_RESPONSES, jpeg_response, matches
 from api.errors import Problem, problems
 from api.waiting import APPLIED_HEADER, WaitDep
 from jobs.contract import Job, JobPage, Method, Status, now
-from jobs.errors import ExpiredJob
+from jobs.errors import ExpiredJob, UnreadableJob
 
 router = APIRouter(tags=["jobs"])
 
@@ -20,6 +20,7 @@ router = APIRouter(tags=["jobs"])
 @router.get("/jobs", responses=problems(422, 503), summary="List jobs, newest first")
 def list_jobs(
     store: StoreDep,
+    caller: CallerDep,
     status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,
     method: Annotated[Method | None, Query(description="Only jobs of this method.")] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="Jobs on a page, at most.")] = 20,
@@ -31,7 +32,7 @@ def list_jobs(
 
     The query of a webhook's URL, which may hold a secret, is shown by `GET /jobs/{id}` only.
     """
-    page = store.list_jobs(status=status, method=method, limit=limit, cursor=cursor)
+    page = store.list_jobs(status=status, method=method, owner=caller.sees, limit=limit, cursor=cursor)
     return page.model_copy(update={"items": [job.for_lists for job in page.items]})
 
 
@@ -107,7 +108,7 @@ def cancel_job(job_id: JobId, store: StoreDep) -> Job:
 def delete_job(job_id: JobId, store: StoreDep, gallery: GalleryDep) -> None:
     """Forget a job with its images and its result, whatever its status; a running one is stopped."""
     job = None
-    with suppress(ExpiredJob):  # it can be forgotten all the same
+    with suppress(ExpiredJob, UnreadableJob):  # it can be forgotten all the same
         job = store.get(job_id)
     store.delete(job_id)
     if job and job.method == "train":

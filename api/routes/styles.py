@@ -6,10 +6,9 @@ from typing import Any, Self
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from api.deps import GalleryDep
+from api.deps import CallerDep, GalleryDep
 from api.entity import JPEG_RESPONSES, jpeg_response
 from api.errors import Problem, problems
-from jobs.gallery import ServiceGallery
 from nst_core.errors import CorruptWeights
 from nst_core.gallery import Style
 
@@ -36,17 +35,17 @@ class GalleryStyle(BaseModel):
     training: dict[str, Any] = Field(description="How it was trained: settings by name.")
     losses: dict[str, float] = Field(description="Measured after the training, by name.")
     weights_sha256: str = Field(description="Of the style's weights; empty when they were not recorded.")
-    removable: bool = Field(description="Whether a user added it, so that `DELETE` takes it away.")
+    removable: bool = Field(
+        description="Whether `DELETE` takes it away: a user added it, with the same key if there are keys."
+    )
     urls: StyleUrls
 
     @classmethod
-    def of(cls, style: Style, gallery: ServiceGallery) -> Self:
+    def of(cls, style: Style, *, removable: bool) -> Self:
         """A style of the gallery as clients see it."""
         base = f"styles/{style.id}"
         urls = StyleUrls(self=base, thumbnail=f"{base}/thumbnail")
-        return cls(
-            **asdict(style), style_sizes=list(style.style_sizes), removable=gallery.removable(style.id), urls=urls
-        )
+        return cls(**asdict(style), style_sizes=list(style.style_sizes), removable=removable, urls=urls)
 
 
 class GalleryStyles(BaseModel):
@@ -56,15 +55,17 @@ class GalleryStyles(BaseModel):
 
 
 @router.get("/styles", responses=problems(503), summary="List the styles of the gallery")
-def list_styles(gallery: GalleryDep) -> GalleryStyles:
+def list_styles(gallery: GalleryDep, caller: CallerDep) -> GalleryStyles:
     """The styles that were trained; a job in one of them takes a single forward pass."""
-    return GalleryStyles(items=[GalleryStyle.of(style, gallery) for style in gallery.all()])
+    styles = gallery.all()
+    removable = gallery.removable((style.id for style in styles), caller.sees)
+    return GalleryStyles(items=[GalleryStyle.of(style, removable=style.id in removable) for style in styles])
 
 
 @router.get("/styles/{style_id}", responses=problems(404, 503), summary="Read a style")
-def get_style(style_id: str, gallery: GalleryDep) -> GalleryStyle:
+def get_style(style_id: str, gallery: GalleryDep, caller: CallerDep) -> GalleryStyle:
     """What is known about a style."""
-    return GalleryStyle.of(gallery[style_id], gallery)
+    return GalleryStyle.of(gallery[style_id], removable=bool(gallery.removable([style_id], caller.sees)))
 
 
 @router.get(
@@ -84,6 +85,9 @@ def get_thumbnail(style_id: str, gallery: GalleryDep, request: Request) -> Respo
 @router.delete(
     "/styles/{style_id}", status_code=204, responses=problems(403, 404, 503), summary="Take a style out of the gallery"
 )
-def delete_style(style_id: str, gallery: GalleryDep) -> None:
-    """Forget a style that a user added; those that came with the server stay.  Jobs that wait for it will fail."""
-    gallery.delete(style_id)
+def delete_style(style_id: str, gallery: GalleryDep, caller: CallerDep) -> None:
+    """Forget a style that a user added; those that came with the server stay.  Jobs that wait for it will fail.
+
+    Where there are keys, only the key that sent it may.
+    """
+    gallery.delete(style_id, caller.sees)

@@ -18,7 +18,7 @@ from api.uploads import CheckedImage, check_image, narrow_images
 from api.waiting import WaitDep
 from api.webhook_form import check_webhook
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
-from jobs.errors import ExpiredJob, UnknownJob
+from jobs.errors import ExpiredJob, UnknownJob, UnreadableJob
 from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from nst_core.errors import UnknownStyle
@@ -67,7 +67,11 @@ async def create_style(
     job = _make_job(asked, painting, photographs)
     await run_in_threadpool(_claim, asked.id, job.id, gallery, store, settings)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}
-    return await accept(job, stored, store, celery, wait, request, response)
+    try:
+        return await accept(job, stored, store, celery, wait, request, response)
+    except Problem:
+        await run_in_threadpool(gallery.added.release, asked.id, job.id)
+        raise
 
 
 def _see_that_there_is_room(style_id: str, gallery: ServiceGallery, settings: ApiSettings) -> None:
@@ -88,14 +92,14 @@ def _claim(style_id: str, job_id: str, gallery: ServiceGallery, store: Store, se
     def is_over(job_id: str) -> bool:
         try:
             return store.get(job_id).status.is_final
-        except ExpiredJob:
+        except (ExpiredJob, UnreadableJob):
             return True
         except UnknownJob:  # deleted; or claimed a moment ago and not stored yet
             return ULID.parse(job_id).datetime < now() - _NOT_STORED_YET
 
     holder = gallery.added.claim(style_id, job_id, settings.pending_ttl_seconds, is_over)
     if holder != job_id:
-        raise _taken(f"The job {holder} is training a style {style_id!r}.")
+        raise _taken(f"Another job is training a style {style_id!r}.")
 
 
 def _taken(detail: str) -> Problem:

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 import redis
@@ -536,9 +537,9 @@ def test_a_job_that_cannot_be_queued_is_not_kept(make_client, png: bytes) -> Non
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_store_that_fails_leaves_neither_job_nor_message(make_client, redis_url: str, png: bytes, kept: bool) -> None:
     class FailingStore(MemoryStore):
-        def create(self, job: Job, images: Mapping[str, bytes]) -> None:
+        def create(self, job: Job, images: Mapping[str, bytes], **more: Any) -> None:
             if kept:  # and only the answer is lost
-                super().create(job, images)
+                super().create(job, images, **more)
             raise StoreUnavailable
 
     client = make_client()

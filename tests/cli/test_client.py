@@ -1,5 +1,6 @@
 """The client of the HTTP contract, and the wait for a job."""
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -54,14 +55,16 @@ def test_the_wait_for_a_worker_has_an_end() -> None:
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """The address of a server with an empty document everywhere."""
+    """The address of a server that answers with the key that it was sent, if it was."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            sent = self.headers.get("Authorization")
+            body = json.dumps({"authorization": sent} if sent else {}).encode()
             self.send_response(200)
-            self.send_header("Content-Length", "2")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -82,3 +85,8 @@ def test_this_machine_is_reached_without_the_proxy(server: str, monkeypatch: pyt
     monkeypatch.delenv("no_proxy", raising=False)
     with Client(server.replace("127.0.0.1", host)) as client:
         assert client.job("x") == {}
+
+
+def test_a_key_is_sent(server: str) -> None:
+    with Client(server, "a-key-0123456789") as client:
+        assert client.job("x") == {"authorization": "Bearer a-key-0123456789"}

@@ -10,7 +10,15 @@ import pytest
 import redis
 
 from jobs.contract import Job, JobError, JobInput, Metrics, Output, Progress, Snapshot, Status, Urls, new_job_id, now
-from jobs.errors import ExpiredJob, JobNotFinished, JobsError, LeaseLost, StoreUnavailable, UnknownJob
+from jobs.errors import (
+    ExpiredJob,
+    JobNotFinished,
+    JobsError,
+    LeaseLost,
+    StoreUnavailable,
+    TooManyJobs,
+    UnknownJob,
+)
 from jobs.protocol import Store
 from jobs.settings import Settings
 from jobs.store import RedisStore
@@ -58,6 +66,105 @@ def error_of(call: Callable[[], object]) -> type[Exception] | None:
     except JobsError as error:
         return type(error)
     return None
+
+
+# Owners
+
+
+def add_owned(store: Store, owner: str, **more: int) -> str:
+    job = a_job()
+    store.create(job, IMAGES, owner=owner, **more)
+    return job.id
+
+
+def test_a_job_has_an_owner_or_none(store: Store) -> None:
+    owned, free = add_owned(store, "ada"), add_job(store)
+    assert (store.owner(owned), store.owner(free)) == ("ada", "")
+    start(store, owned)
+    succeed(store, owned)
+    assert store.owner(owned) == "ada"
+    store.delete(owned)
+    for job_id in (owned, new_job_id()):
+        with pytest.raises(UnknownJob):
+            store.owner(job_id)
+
+
+def test_jobs_of_one_owner_are_listed_in_pages(store: Store) -> None:
+    ids = {name: [add_owned(store, name) for _ in range(5)] for name in ("ada", "bob")}
+    add_job(store)
+    for name, added in ids.items():
+        start(store, added[1])
+        found: list[str] = []
+        cursor = None
+        while True:
+            page = store.list_jobs(owner=name, limit=2, cursor=cursor)
+            found += [job.id for job in page.items]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert found == added[::-1]
+        running = store.list_jobs(owner=name, status=Status.PROCESSING)
+        assert [job.id for job in running.items] == [added[1]]
+        assert len(store.list_jobs(owner=name, status=Status.QUEUED).items) == 4
+    store.delete(ids["ada"][0])
+    assert len(store.list_jobs(owner="ada").items) == 4
+    assert store.list_jobs(owner="eve").items == []
+    assert len(store.list_jobs().items) == 10
+
+
+def test_an_owner_has_so_many_jobs_pending_at_most(store: Store) -> None:
+    first, second = (add_owned(store, "ada", most_pending=2) for _ in range(2))
+    start(store, first)
+    with pytest.raises(TooManyJobs):
+        add_owned(store, "ada", most_pending=2)
+    assert len(store.list_jobs().items) == 2
+    add_owned(store, "bob", most_pending=2)
+    succeed(store, first)
+    third = add_owned(store, "ada", most_pending=2)
+    store.request_cancel(second)
+    store.delete(third)
+    for _ in range(2):
+        add_owned(store, "ada", most_pending=2)
+    with pytest.raises(TooManyJobs):
+        add_owned(store, "ada", most_pending=2)
+
+
+def test_jobs_that_are_sent_at_once_do_not_pass_the_limit(store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        errors = list(pool.map(lambda _: error_of(lambda: add_owned(store, "ada", most_pending=3)), range(24)))
+    assert errors.count(None) == 3
+    assert errors.count(TooManyJobs) == 21
+
+
+def test_expired_jobs_of_an_owner_do_not_count(make_store: MakeStore) -> None:
+    store = make_store(Settings(pending_ttl_seconds=1))
+    job_id = add_owned(store, "ada", most_pending=1)
+    wait_until(lambda: error_of(lambda: store.get(job_id)) is ExpiredJob)
+    assert store.owner(job_id) == "ada"
+    assert store.list_jobs(owner="ada").items == []
+    add_owned(store, "ada", most_pending=1)
+
+
+def test_nothing_of_an_owner_stays_in_redis(redis_url: str) -> None:
+    store = RedisStore.connect(redis_url, Settings(pending_ttl_seconds=1, tombstone_ttl_seconds=1))
+    with redis.Redis.from_url(redis_url) as client:
+        deleted = add_owned(store, "ada")
+        start(store, deleted)
+        succeed(store, deleted)
+        assert {key.decode() for key in client.scan_iter("nst:jobs*:of:ada")} == {
+            "nst:jobs:of:ada",
+            "nst:jobs:succeeded:of:ada",
+        }
+        store.delete(deleted)
+        assert client.dbsize() == 0
+        # Its owner never comes back: the other indexes are swept with the next jobs, its own expire.
+        expired = add_owned(store, "bob")
+        assert 0 < client.ttl("nst:jobs:of:bob") <= Settings().result_ttl_seconds
+        wait_until(lambda: error_of(lambda: store.get(expired)) is UnknownJob)
+        add_owned(store, "ada")
+        assert client.zscore("nst:jobs", expired) is None
+        assert client.zscore("nst:jobs:queued", expired) is None
+    store.close()
 
 
 # Keeping and reading

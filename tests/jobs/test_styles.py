@@ -92,7 +92,7 @@ def test_a_gallery_has_its_own_styles_and_those_of_users(styles: StyleStore, sty
     assert gallery["noise"] == NOISE
     assert (gallery.weights("noise"), gallery.thumbnail("noise")) == (b"\x00weights\xff", b"jpeg")
     assert gallery.weights("waves") == (styles_dir / "waves.safetensors").read_bytes()
-    assert (gallery.removable("waves"), gallery.removable("noise")) == (False, True)
+    assert gallery.removable(["waves", "noise"]) == {"noise"}
 
 
 def test_only_styles_of_users_are_deleted(styles: StyleStore, styles_dir: Path) -> None:
@@ -106,6 +106,23 @@ def test_only_styles_of_users_are_deleted(styles: StyleStore, styles_dir: Path) 
     with pytest.raises(StyleNotRemovable, match="belongs to the gallery of this server"):
         gallery.delete("waves")
     assert gallery["waves"].title == "Waves [at night]"
+
+
+def test_a_style_of_an_owner_is_deleted_by_that_one(styles: StyleStore, styles_dir: Path) -> None:
+    gallery = ServiceGallery(styles_dir, styles)
+    add(styles)
+    styles.add(replace(NOISE, id="adas"), weights=b"w", thumbnail=b"t", job_id="two", owner="ada")
+    every = ["waves", "noise", "adas", "nothing"]
+    assert gallery.removable(every, "ada") == {"adas"}
+    assert gallery.removable(every, "bob") == set()
+    for style_id in ("adas", "noise"):
+        with pytest.raises(StyleNotRemovable, match="was not added with this key"):
+            gallery.delete(style_id, "bob")
+    with pytest.raises(UnknownStyle):
+        gallery.delete("nothing", "bob")
+    gallery.delete("adas", "ada")
+    gallery.delete("noise")
+    assert styles.all() == []
 
 
 def test_an_id_is_claimed_by_one_job_until_that_is_over(styles: StyleStore, redis_url: str) -> None:

@@ -86,7 +86,7 @@ def add_fast_job(store: MemoryStore, png: bytes) -> AddJob:
 def add_training(store: MemoryStore, png: bytes) -> AddJob:
     """Puts a training of 6 steps on two photographs of its own into the store, with what is given changed."""
 
-    def add(*, photographs: int = 2, **params: Any) -> Job:
+    def add(*, photographs: int = 2, owner: str = "", **params: Any) -> Job:
         options = asdict(StyleTrainingOptions(steps=6, crop=64, style_size=(64,)))
         about = {"title": "Noise", "artist": "Chance", "year": "2026", "licence": "none", "keep_color": False}
         params = options | about | {"style_id": "noise", "output_format": "png", "quality": None} | params
@@ -94,7 +94,8 @@ def add_training(store: MemoryStore, png: bytes) -> AddJob:
         sent = ["6" * 64] * photographs
         job_input = JobInput(params=params, style_sha256=["5" * 64], photograph_sha256=sent)
         job = Job(id=job_id, method="train", created_at=now(), input=job_input, urls=Urls.of(job_id))
-        store.create(job, {"style.0": png} | {f"photograph.{k}": png for k in range(photographs)})
+        images = {"style.0": png} | {f"photograph.{k}": png for k in range(photographs)}
+        store.create(job, images, owner=owner)
         return job
 
     return add

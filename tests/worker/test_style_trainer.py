@@ -30,10 +30,11 @@ def styles(runner: Runner) -> StyleStore:
 def test_a_style_is_trained_kept_and_painted(
     runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob, add_fast_job: AddJob, styles_dir: Path
 ) -> None:
-    job_id = add_training().id
+    job_id = add_training(owner="ada").id
     assert runner.run(job_id)
     job = store.get(job_id)
     assert job.status is Status.SUCCEEDED, job.error
+    assert styles.owners(["noise"]) == {"noise": "ada"}
     assert (job.progress.step, job.progress.total_steps, job.metrics.encoder) == (6, 6, "compact")
     assert job.progress.preview_id >= 2  # the first report's and the result's
     assert job.output is not None
