@@ -11,6 +11,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+import torch
 from PIL import Image, ImageChops, ImageFilter
 
 from cli.console import SAMPLES
@@ -21,10 +23,13 @@ from nst_core.fast import paint_fast
 from nst_core.fast_models import FastModels
 from nst_core.gallery import Gallery
 from nst_core.gatys import Iterate, Subject, paint
+from nst_core.image import to_deep_picture, to_picture
 from nst_core.options import FastOptions, GatysOptions
 from nst_core.picture import decode, encode
 from nst_core.presets import PRESETS
 from nst_core.pretrained import load_encoder
+from nst_core.segmentation import auto_mask
+from nst_core.similarity import picture_similarity
 
 #: A picture of a sheet, and what is written below it.
 Cell = tuple[Image.Image, str]
@@ -198,13 +203,87 @@ def presets(painter: Painter) -> list[list[Cell]]:
     return [cells]
 
 
+def subjects(painter: Painter) -> list[list[Cell]]:
+    """The mask that is found, and what is painted by it."""
+    content = sample("content_still_life")
+    masks = {kind: auto_mask(content, kind) for kind in ("subject", "background")}
+    found = [(mask.convert("RGB"), f"auto_mask={kind}") for kind, mask in masks.items()]
+    painted = [
+        (painter("content_still_life", "style_woodcut", masks=[mask], color=("match-mkl",)), f"painted: {kind}")
+        for kind, mask in masks.items()
+    ]
+    return [[(content, "the photograph"), *found, *painted]]
+
+
+def optimisation(painter: Painter) -> list[list[Cell]]:
+    """Optimisers, the average of iterates, and weights of the content that change on the way."""
+    variants: list[dict[str, Any]] = [
+        {"optimizer": "lbfgs"},
+        {"optimizer": "lbfgs", "averaging": 0.9},
+        {"optimizer": "adam"},
+        {"optimizer": "adam", "averaging": 0.95},
+        {"content_weight": 0.2, "final_content_weight": 0.02},
+    ]
+    return [[_measured(painter, variant) for variant in variants]]
+
+
+def tiles(painter: Painter) -> list[list[Cell]]:
+    """The same picture as a whole and by tiles, and what differs."""
+    whole = painter("content_harbour", "style_flow", scales=1, iterations=120)
+    tiled = painter("content_harbour", "style_flow", scales=1, iterations=120, tile=128)
+    # The first iteration has the same start: what differs is due to tiles alone.
+    first, other = (painter("content_harbour", "style_flow", scales=1, iterations=1, tile=tile) for tile in (None, 128))
+    difference = ImageChops.difference(first, other).point([min(255, 20 * value) for value in range(256)] * 3)
+    names = ("as a whole", "tile=128", "one iteration: the difference, times 20")
+    return [list(zip((whole, tiled, difference), names, strict=True))]
+
+
+def files(painter: Painter) -> list[list[Cell]]:
+    """A smooth sky in 8 and in 16 bits, with its contrast raised until the levels show."""
+    width, height = painter.size, painter.size * 3 // 4
+    ramp = np.linspace(0.45, 0.55, width * height, dtype=np.float32).reshape(height, width)
+    picture = torch.from_numpy(ramp).expand(1, 3, -1, -1)
+    eight = np.asarray(to_picture(picture), np.float32) / 255
+    sixteen = to_deep_picture(picture).samples.astype(np.float32) / 65535
+    row = []
+    for name, values in (("bit_depth=8", eight), ("bit_depth=16", sixteen)):
+        raised = ((values - 0.45) * 10 * 4 % 1 * 255).clip(0, 255).astype(np.uint8)
+        row.append((Image.fromarray(raised), f"{name}: {len(np.unique(values))} levels of a ramp"))
+    return [row]
+
+
+def parameters(painter: Painter) -> list[list[Cell]]:
+    """A grid over two options with figures, as `nst sheet` paints it."""
+    return [
+        [_measured(painter, {"content_weight": weight, "style_layers": layers}) for weight in (0.02, 0.1, 0.5)]
+        for layers in (("relu1_1", "relu2_1", "relu3_1"), ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"))
+    ]
+
+
+def _measured(painter: Painter, options: Mapping[str, Any]) -> Cell:
+    """A picture with its options and its figures."""
+    content = sample("content_harbour")
+    *_, last = painter.iterates(Subject(content=content, styles=[sample("style_flow")]), **options)
+    picture = last.picture()
+    told = ", ".join(f"{name}={_short(value)}" for name, value in options.items())
+    figures = f"content {last.losses['content']:.3f}, style {last.losses['style']:.4f}"
+    return picture, f"{told}\n{figures}, SSIM {picture_similarity(picture, content):.2f}"
+
+
+def _short(value: Any) -> str:
+    return f"{value[0]}..{value[-1]}" if isinstance(value, tuple) else str(value)
+
+
 def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
 
 
 SHEETS: dict[str, Callable[[Painter], list[list[Cell]]]] = {
     sheet.__name__: sheet
-    for sheet in (colour, regions, blending, losses, strokes, reconstructions, textures, evolution, draft, presets)
+    for sheet in (
+        *(colour, regions, subjects, blending, losses, optimisation, tiles, strokes, evolution, parameters),
+        *(reconstructions, textures, files, draft, presets),
+    )
 }
 
 

@@ -1,6 +1,6 @@
 """``POST /masks``: the mask that ``auto_mask`` would find, to look at before painting."""
 
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
@@ -11,12 +11,8 @@ from api.errors import invalid_fields, problems
 from api.forms import FormReader
 from api.job_form import AUTO_MASKS
 from api.schema import request_body
-from api.settings import ApiSettings
-from api.uploads import decode_upload
-from nst_core.errors import NoSubject
+from api.uploads import find_mask
 from nst_core.options import AutoMask
-from nst_core.picture import encode
-from nst_core.segmentation import auto_mask
 
 router = APIRouter(tags=["jobs"])
 
@@ -68,13 +64,5 @@ async def create_mask(request: Request, settings: SettingsDep, decoders: Decoder
         if reader.errors:
             raise invalid_fields(list(reader.errors.items()))
         ((_, content),) = await fetcher.open([("content", file) for file in reader.files["content"]])
-        png = await to_thread.run_sync(_find, content, cast(AutoMask, kind), settings, limiter=decoders)
+        png = await to_thread.run_sync(find_mask, content.read(), cast(AutoMask, kind), settings, limiter=decoders)
     return Response(png, media_type="image/png")
-
-
-def _find(content: BinaryIO, kind: AutoMask, settings: ApiSettings) -> bytes:
-    picture = decode_upload("content", content.read(), settings)
-    try:
-        return encode(auto_mask(picture, kind))
-    except NoSubject as error:
-        raise invalid_fields([("content", str(error))], error.code) from None

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -13,7 +14,7 @@ from api.errors import invalid_fields
 from api.job_form import MANY_FILES, Submission, read_submission, resolve_size
 from api.schema import job_form_schema
 from api.settings import ApiSettings
-from api.uploads import CheckedImage, check_image, narrow_images
+from api.uploads import CheckedImage, check_image, find_mask, narrow_images
 from api.waiting import WaitDep
 from api.webhook_form import check_webhook
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
@@ -62,6 +63,10 @@ async def create_job(
         images: Images = {}
         for name, file in await fetcher.open(sent):
             images.setdefault(name, []).append(await check_image(name, file, settings, decoders))
+    if submission.auto_mask:
+        # A worker finds the same one, or would fail where none is found.
+        content = images["content"][0].data
+        await to_thread.run_sync(find_mask, content, submission.auto_mask, settings, limiter=decoders)
     job = _make_job(submission, images, settings)
     stored = {_stored_as(name, k): image.data for name, checked in images.items() for k, image in enumerate(checked)}
     return await accept(job, stored, store, celery, wait, request, response)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import redis
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from api.job_form import FILE_OPTIONS
 from api.settings import ApiSettings
@@ -457,8 +457,13 @@ def encoded(image: Image.Image) -> bytes:
 
 
 def test_a_mask_may_be_found(client, png: bytes) -> None:
-    job = client.post("/jobs", files=files(png), data={"auto_mask": "background"}).json()
+    disc = Image.new("RGB", (96, 72), (30, 60, 120))
+    ImageDraw.Draw(disc).ellipse((30, 20, 66, 56), fill=(230, 160, 40))
+    sent = files(png) | {"content": encoded(disc)}
+    job = client.post("/jobs", files=sent, data={"auto_mask": "background"}).json()
     assert job["input"]["params"]["auto_mask"] == "background"
+    refused = client.post("/jobs", files=files(png), data={"auto_mask": "background"}).json()
+    assert (refused["status"], refused["code"]) == (422, "no_subject")  # a picture of one colour
 
 
 @pytest.mark.parametrize(

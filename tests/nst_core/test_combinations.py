@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -15,7 +15,7 @@ from nst_core.gatys import Subject, paint
 from nst_core.options import Color, GatysOptions, StyleLossName, layer_names
 from nst_core.pretrained import load_encoder
 
-LAYERS = st.lists(st.sampled_from(layer_names("compact")[:12]), min_size=0, max_size=3).map(tuple)
+LAYERS = st.lists(st.sampled_from(layer_names("compact")), min_size=0, max_size=3).map(tuple)
 WEIGHTS = st.lists(st.sampled_from([0.0, 0.5, 2.0]), max_size=3).map(tuple)
 
 OPTIONS = st.fixed_dictionaries(
@@ -28,12 +28,15 @@ OPTIONS = st.fixed_dictionaries(
         "content_layer_weights": WEIGHTS,
         "style_layer_weights": WEIGHTS,
         "content_weight": st.sampled_from([0.0, 0.1]),
-        "final_content_weight": st.sampled_from([None, 0.01]),
+        "final_content_weight": st.sampled_from([None, 0.01, 10.0]),
         "style_weight": st.sampled_from([0.0, 1.0]),
         "style_weights": WEIGHTS,
         "color": st.lists(st.sampled_from(get_args(Color)), min_size=1, max_size=2).map(tuple),
         "style_loss": st.sampled_from(get_args(StyleLossName)),
         "tv_weight": st.sampled_from([0.0, 1.0]),
+        "normalize_weights": st.booleans(),
+        "history": st.sampled_from([1, 100]),
+        "learning_rate": st.sampled_from([None, 0.5]),
         "pooling": st.sampled_from(["average", "max"]),
         "init": st.sampled_from(["content", "noise", "image", "fast"]),
         "optimizer": st.sampled_from(["lbfgs", "adam"]),
@@ -59,7 +62,11 @@ def mask(k: int) -> Image.Image:
     return Image.fromarray(values)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(
+    values={"style_loss": "gram-shifted", "style_layers": ("relu3_1", "relu1_1")},
+    **{"size": 64, "styles": 1, "masks": 0, "has_content": True},
+)
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=OPTIONS,
     size=st.sampled_from([64, 160]),
