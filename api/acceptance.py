@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import Problem, problems
+from api.idempotency import REPLAYED, REPLAYED_HEADER, Idempotency
 from api.keys import Caller
 from api.schema import request_body
 from api.waiting import APPLIED_HEADER, Wait
@@ -30,9 +31,9 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Job,
         "description": "The job, which has ended while the request waited (`Prefer: wait=N`).",
-        "headers": _LOCATION | APPLIED_HEADER,
+        "headers": _LOCATION | APPLIED_HEADER | REPLAYED_HEADER,
     },
-    202: {"description": "The job is queued.", "headers": _LOCATION | _AGAIN | APPLIED_HEADER},
+    202: {"description": "The job is queued.", "headers": _LOCATION | _AGAIN | APPLIED_HEADER | REPLAYED_HEADER},
 }
 
 
@@ -65,15 +66,24 @@ async def accept(
     store: Store,
     celery: Celery,
     wait: Wait,
+    again: Idempotency,
     request: Request,
     response: Response,
 ) -> Job:
     """Keeps a job and sends it to the workers, or neither; the response says where it is, and waits if preferred.
 
+    A request that was sent before gets the job that it made then.
+
     Raises:
-        Problem: 429 as many jobs of the caller wait and run as may.
+        Problem: 429 as many jobs of the caller wait and run as may; 409, 422 as :meth:`Idempotency.earlier`.
+        ExpiredJob: as :meth:`Idempotency.earlier`.
     """
-    await run_in_threadpool(_accept, store, celery, job, images, request.state.caller)
+    earlier = await run_in_threadpool(again.earlier, job)
+    if earlier is None:
+        await run_in_threadpool(_accept, store, celery, job, images, request.state.caller, again)
+    else:
+        job = earlier
+        response.headers[REPLAYED] = "true"
     response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
     job = await wait.end_of(job, response)
     if job.status.is_final:
@@ -83,11 +93,14 @@ async def accept(
     return job
 
 
-def _accept(store: Store, celery: Celery, job: Job, images: Mapping[str, bytes], caller: Caller) -> None:
+def _accept(
+    store: Store, celery: Celery, job: Job, images: Mapping[str, bytes], caller: Caller, again: Idempotency
+) -> None:
     try:
         store.create(job, images, owner=caller.owner, most_pending=caller.limits.queued_jobs)
         enqueue(celery, job)
     except TooManyJobs as error:
+        again.release(job)
         which = "queued_jobs of the key, NST_MAX_QUEUED_PER_KEY"
         limit = f"The limit is {caller.limits.queued_jobs} jobs that wait and run ({which})."
         raise Problem(429, error.code, limit, headers={"Retry-After": QUEUE_RETRY_AFTER}) from None
@@ -95,4 +108,6 @@ def _accept(store: Store, celery: Celery, job: Job, images: Mapping[str, bytes],
         # Also when the store was not reached, as far as we know: its answer may be all that was lost.
         with suppress(JobsError):
             store.delete(job.id)
+        with suppress(JobsError):
+            again.release(job)
         raise

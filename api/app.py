@@ -19,6 +19,7 @@ from api.reference import add_reference
 from api.routes import jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from jobs.gallery import ServiceGallery
+from jobs.idempotency import Claims
 from jobs.outbound import Resolve, system_resolve
 from jobs.protocol import Store
 from jobs.queue import make_celery
@@ -45,6 +46,7 @@ def create_app(
     limited = any(caller.limits for caller in keys) if keys else bool(limits)
     quotas = Quotas(settings.redis_url) if limited else None
     added_styles = StyleStore.connect(settings.redis_url)
+    claims = Claims.connect(settings.redis_url)
     own_store = None if store else RedisStore.connect(settings.redis_url, settings)
     own_celery = None if celery else make_celery(settings)
 
@@ -52,6 +54,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         added_styles.close()
+        claims.close()
         if quotas:
             quotas.close()
         if own_store:
@@ -78,6 +81,7 @@ def create_app(
     app.state.decoders = CapacityLimiter(settings.decoders)
     app.state.fetcher = Fetcher(settings, resolve)
     app.state.waiters = CapacityLimiter(settings.max_waiting)
+    app.state.claims = claims
     add_error_handlers(app)
     # The last one is the outermost.
     if quotas:

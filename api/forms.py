@@ -147,6 +147,15 @@ class FormReader:
             self.refuse(name, str(error))
             return False
 
+    def whole_number(self, name: str) -> int | None:
+        """A field that is a whole number; None when it was not sent, or is none."""
+        text = self.text(name)
+        try:
+            return None if text is None else int(_parse(int, [text]))
+        except ValueError as error:
+            self.refuse(name, str(error))
+            return None
+
     def values(self, options: type[Options]) -> dict[str, Any]:
         """The options of this class that were sent and can be read, by name."""
         values = {}

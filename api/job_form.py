@@ -8,6 +8,8 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 from api.body import Body
 from api.errors import invalid_fields
 from api.forms import FormReader
+from api.handling_form import FIELDS as HANDLING_FIELDS
+from api.handling_form import Handling, read_handling
 from api.links import File
 from api.settings import ApiSettings
 from api.webhook_form import FIELDS as WEBHOOK_FIELDS
@@ -77,6 +79,7 @@ _OTHER_FIELDS: dict[str, Any] = {
     "preset": str,
     "auto_mask": str,
     **{name: hint for name, hint in get_type_hints(FileOptions).items() if name in FILE_OPTIONS},
+    **HANDLING_FIELDS,
     **WEBHOOK_FIELDS,
     "metadata": dict,
 }
@@ -103,6 +106,7 @@ class Submission:
         preset: the name of the options' defaults.
         auto_mask: what a mask shall be found for.
         file: how the result is written.
+        handling: before whom it is taken, and how long it is kept.
         webhook: who is told of it; whether the URL may be called is not checked.
         files: by field name.
     """
@@ -114,6 +118,7 @@ class Submission:
     preset: str | None
     auto_mask: AutoMask | None
     file: FileOptions
+    handling: Handling
     webhook: Webhook | None
     metadata: dict[str, Any]
     files: dict[str, list[File]]
@@ -136,6 +141,7 @@ def read_submission(body: Body, settings: ApiSettings, gallery: Gallery) -> Subm
         preset=reader.preset,
         auto_mask=reader.auto_mask(),
         file=reader.file_options(),
+        handling=read_handling(reader, settings),
         webhook=read_webhook(reader, settings),
         metadata=reader.metadata(),
         files=reader.files,

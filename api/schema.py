@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 from api import style_form, webhook_form
 from api.body import FORM_TYPE, JSON_TYPE
 from api.forms import MAX_METADATA_BYTES
+from api.handling_form import handling_schema
 from api.job_form import (
     ALL_OPTIONS,
     AUTO_MASKS,
@@ -125,6 +126,7 @@ def job_form_schema(settings: ApiSettings) -> dict[str, Any]:
         "A tiff of bit_depth 16 cannot.",
     }
     properties |= webhook_form.SCHEMA
+    properties |= handling_schema(settings)
     properties["metadata"] = _METADATA
     return {
         "type": "object",
@@ -164,6 +166,7 @@ def style_form_schema(settings: ApiSettings) -> dict[str, Any]:
         }
     properties["minutes"]["maximum"] = limit
     properties |= webhook_form.SCHEMA
+    properties |= handling_schema(settings)
     properties["metadata"] = _METADATA
     return {
         "type": "object",

@@ -79,6 +79,9 @@ class ApiSettings(Settings):
     )
     max_upload_bytes: int = Field(default=25_000_000, ge=1, description="Largest image file in bytes.")
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="Largest body of a request in bytes.")
+    idempotency_seconds: int = Field(
+        default=86_400, ge=1, description="Seconds for which the `Idempotency-Key` of a request is known."
+    )
     max_wait_seconds: int = Field(
         default=60,
         ge=0,

@@ -6,6 +6,8 @@ from typing import Any, get_origin, get_type_hints
 from api.body import Body
 from api.errors import Problem, invalid_fields
 from api.forms import FormReader
+from api.handling_form import FIELDS as HANDLING_FIELDS
+from api.handling_form import Handling, read_handling
 from api.links import File
 from api.settings import ApiSettings
 from api.webhook_form import FIELDS as WEBHOOK_FIELDS
@@ -52,6 +54,7 @@ _TEXTS: dict[str, Any] = {
     **dict.fromkeys(ABOUT, str),
     "keep_color": bool,
     **HINTS,
+    **HANDLING_FIELDS,
     **WEBHOOK_FIELDS,
     "metadata": dict,
 }
@@ -67,6 +70,7 @@ class StyleRequest:
     Attributes:
         about: title, artist, year and licence of the painting.
         keep_color: whether the photographs' colours are kept.
+        handling: before whom it is taken, and how long the job is kept.
         webhook: who is told of the training; whether the URL may be called is not checked.
         files: the painting first.
     """
@@ -75,6 +79,7 @@ class StyleRequest:
     about: dict[str, str]
     keep_color: bool
     options: StyleTrainingOptions
+    handling: Handling
     webhook: Webhook | None
     metadata: dict[str, Any]
     files: list[tuple[str, File]]
@@ -123,6 +128,7 @@ def read_style_request(body: Body, settings: ApiSettings) -> StyleRequest:
         about=about | {"title": about["title"] or style_id},
         keep_color=reader.truth("keep_color"),
         options=_options(reader, settings),
+        handling=read_handling(reader, settings),
         webhook=read_webhook(reader, settings),
         metadata=reader.metadata(),
         files=[(name, file) for name in FILES for file in reader.files.get(name, ())],

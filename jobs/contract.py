@@ -27,6 +27,9 @@ Method = Literal[Engine, "train"]
 #: What the receiver of a webhook may be told of: that a job has come to a status, or how far it is.
 WebhookEvent = Literal["processing", "progress", "succeeded", "failed", "canceled"]
 
+#: Jobs of a higher one are taken first.
+Priority = Literal["high", "normal", "low"]
+
 Options = GatysOptions | FastOptions | StyleTrainingOptions
 
 #: What each engine is told.
@@ -198,6 +201,11 @@ class Job(_Model):
     cancel_requested_at: datetime | None = None
     attempt: int = Field(
         default=0, ge=0, description="Starts by a worker, but for those it gave back while shutting down."
+    )
+    priority: Priority = "normal"
+    ttl_seconds: int | None = Field(
+        default=None,
+        description="Seconds after its end for which the job is kept; null: as long as the server keeps jobs.",
     )
     progress: Progress = Progress()
     input: JobInput

@@ -11,6 +11,7 @@ from jobs.contract import Job, JobPage, Snapshot, Status
 from jobs.errors import ExpiredJob, TooManyJobs, UnknownJob
 from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
+from jobs.transitions import lifetime
 from jobs.webhooks import Event, event_of, take
 
 
@@ -207,8 +208,7 @@ class MemoryStore(Store):
 
     def _expiry(self, job: Job) -> float:
         """When this job is forgotten, on the monotonic clock, if its status begins now."""
-        settings = self._settings
-        return time.monotonic() + (settings.result_ttl_seconds if job.status.is_final else settings.pending_ttl_seconds)
+        return time.monotonic() + lifetime(job, self._settings)
 
     def _drop_expired(self) -> None:
         at = time.monotonic()

@@ -12,7 +12,7 @@ from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from jobs.contract import Job, Method
+from jobs.contract import Job, Method, Priority
 from jobs.errors import StoreUnavailable
 from jobs.settings import Settings
 
@@ -33,8 +33,7 @@ TASK_PAINT = "nst.paint"
 TASK_DELIVER = "nst.deliver"
 
 #: Steps of priority on Redis, where 0 is served first: one list each, in strict order.
-PRIORITY_STEPS = (0, 5, 9)
-PRIORITY_NORMAL = 5
+PRIORITIES: dict[Priority, int] = {"high": 0, "normal": 5, "low": 9}
 
 #: Prefix of every key that the queue keeps in Redis.
 KEY_PREFIX = "nst:"
@@ -60,7 +59,7 @@ def make_celery(settings: Settings) -> Celery:
         broker_transport_options={
             "visibility_timeout": visibility_timeout,
             "queue_order_strategy": "priority",
-            "priority_steps": list(PRIORITY_STEPS),
+            "priority_steps": list(PRIORITIES.values()),
             "health_check_interval": 25,
             "socket_keepalive": True,
             "socket_connect_timeout": _CONNECT_TIMEOUT,
@@ -77,7 +76,7 @@ def make_celery(settings: Settings) -> Celery:
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue=QUEUE_GATYS,
         task_create_missing_queues=False,
-        task_default_priority=PRIORITY_NORMAL,
+        task_default_priority=PRIORITIES["normal"],
         task_publish_retry_policy=_RETRY_POLICY,
         # A message is acknowledged when its job has ended, and a worker takes one at a time.
         task_acks_late=True,
@@ -113,7 +112,7 @@ def enqueue(celery: Celery, job: Job) -> None:
     Raises:
         StoreUnavailable: Redis cannot be reached; the job was not sent.
     """
-    _send(celery, TASK_PAINT, job.id, _METHOD_QUEUES[job.method])
+    _send(celery, TASK_PAINT, job.id, _METHOD_QUEUES[job.method], job.priority)
 
 
 def enqueue_delivery(celery: Celery, job_id: str) -> None:
@@ -122,7 +121,7 @@ def enqueue_delivery(celery: Celery, job_id: str) -> None:
     Raises:
         StoreUnavailable: Redis cannot be reached; nothing was sent.
     """
-    _send(celery, TASK_DELIVER, job_id, QUEUE_WEBHOOK)
+    _send(celery, TASK_DELIVER, job_id, QUEUE_WEBHOOK, "normal")
 
 
 def count_messages(celery: Celery, queues: Iterable[str]) -> int:
@@ -139,13 +138,13 @@ def count_messages(celery: Celery, queues: Iterable[str]) -> int:
         raise StoreUnavailable("the queue cannot be reached at the moment") from error
 
 
-def _send(celery: Celery, task: str, job_id: str, queue: str) -> None:
+def _send(celery: Celery, task: str, job_id: str, queue: str, priority: Priority) -> None:
     try:
         celery.send_task(
             task,
             args=[job_id],
             queue=queue,
-            priority=PRIORITY_NORMAL,
+            priority=PRIORITIES[priority],
             ignore_result=True,
             retry=True,
             retry_policy=_RETRY_POLICY,

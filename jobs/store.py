@@ -37,6 +37,7 @@ from jobs.contract import Job, JobPage, Snapshot, Status
 from jobs.errors import ExpiredJob, TooManyJobs, UnknownJob, UnreadableJob
 from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
+from jobs.transitions import lifetime
 from jobs.webhooks import Event, event_of, take
 
 logger = logging.getLogger(__name__)
@@ -363,7 +364,7 @@ class RedisStore(Store):
                 pipe.expire(_of(owner, index), longest)
 
     def _lifetime(self, job: Job) -> int:
-        return self._settings.result_ttl_seconds if job.status.is_final else self._settings.pending_ttl_seconds
+        return lifetime(job, self._settings)
 
     @staticmethod
     def _read(redis: Redis | Pipeline, job_id: str) -> Job:

@@ -6,6 +6,13 @@ from jobs.contract import Job, JobError, Metrics, Output, Progress, Status, now
 from jobs.settings import Settings
 
 
+def lifetime(job: Job, settings: Settings) -> int:
+    """Seconds for which a job is kept that has its status from now on."""
+    if not job.status.is_final:
+        return settings.pending_ttl_seconds
+    return job.ttl_seconds or settings.result_ttl_seconds
+
+
 def canceled(job: Job, settings: Settings, *, held: bool) -> Job:
     """The job after a client asked to cancel it; ``held`` says whether a worker has its lease."""
     if job.status.is_final:
@@ -100,7 +107,7 @@ def _spent(job: Job, settings: Settings) -> Job | None:
 
 
 def _ended(job: Job, settings: Settings, status: Status, **changes: object) -> Job:
-    at = now()
+    at, ended = now(), job.model_copy(update={"status": status})
     return job.evolve(
-        status=status, completed_at=at, expires_at=at + timedelta(seconds=settings.result_ttl_seconds), **changes
+        status=status, completed_at=at, expires_at=at + timedelta(seconds=lifetime(ended, settings)), **changes
     )

@@ -11,6 +11,7 @@ from api.acceptance import accept, accepting_router
 from api.body import sent_body
 from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, SettingsDep, StoreDep
 from api.errors import invalid_fields
+from api.idempotency import IdempotencyDep
 from api.job_form import MANY_FILES, Submission, read_submission, resolve_size
 from api.schema import job_form_schema
 from api.settings import ApiSettings
@@ -36,7 +37,7 @@ def make_router(settings: ApiSettings) -> APIRouter:
         job_form_schema(settings),
         tag="jobs",
         summary="Paint an image in the style of another",
-        refusals=(400, 413, 415, 422, 503),
+        refusals=(400, 409, 410, 413, 415, 422, 503),
     )
 
 
@@ -50,6 +51,7 @@ async def create_job(
     fetcher: FetcherDep,
     gallery: GalleryDep,
     wait: WaitDep,
+    again: IdempotencyDep,
 ) -> Job:
     """Queue a job.  What cannot be painted is refused here; the answer says where to ask for the result.
 
@@ -69,7 +71,7 @@ async def create_job(
         await to_thread.run_sync(find_mask, content, submission.auto_mask, settings, limiter=decoders)
     job = _make_job(submission, images, settings)
     stored = {_stored_as(name, k): image.data for name, checked in images.items() for k, image in enumerate(checked)}
-    return await accept(job, stored, store, celery, wait, request, response)
+    return await accept(job, stored, store, celery, wait, again, request, response)
 
 
 def _stored_as(name: str, k: int) -> str:
@@ -109,6 +111,8 @@ def _make_job(submission: Submission, images: Images, settings: ApiSettings) -> 
             mask_sha256=digests.get("mask", []),
             init_sha256=next(iter(digests.get("init_image", [])), None),
         ),
+        priority=submission.handling.priority,
+        ttl_seconds=submission.handling.ttl_seconds,
         metadata=submission.metadata,
         webhook=submission.webhook,
         urls=Urls.of(job_id),

@@ -11,6 +11,7 @@ from api.acceptance import accept, accepting_router
 from api.body import sent_body
 from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, SettingsDep, StoreDep
 from api.errors import Problem, invalid_fields
+from api.idempotency import Idempotency, IdempotencyDep
 from api.schema import style_form_schema
 from api.settings import ApiSettings
 from api.style_form import MAX_PHOTOGRAPHS, StyleRequest, read_style_request
@@ -36,7 +37,7 @@ def make_router(settings: ApiSettings) -> APIRouter:
         style_form_schema(settings),
         tag="styles",
         summary="Train a style",
-        refusals=(400, 403, 409, 413, 415, 422, 503),
+        refusals=(400, 403, 409, 410, 413, 415, 422, 503),
     )
 
 
@@ -50,6 +51,7 @@ async def create_style(
     fetcher: FetcherDep,
     gallery: GalleryDep,
     wait: WaitDep,
+    again: IdempotencyDep,
 ) -> Job:
     """Queue the training of a style on a painting.
 
@@ -60,15 +62,15 @@ async def create_style(
     async with sent_body(request, settings, decoders, max_files=2 + MAX_PHOTOGRAPHS) as body:
         asked = await run_in_threadpool(read_style_request, body, settings)
         await check_webhook(asked.webhook, fetcher)
-        await run_in_threadpool(_see_that_there_is_room, asked.id, gallery, settings)
         files = await fetcher.open(asked.files)
         painting, *photographs = [await check_image(name, file, settings, decoders) for name, file in files]
     _check_shapes(asked, painting, photographs)
     job = _make_job(asked, painting, photographs)
-    await run_in_threadpool(_claim, asked.id, job.id, gallery, store, settings)
+    if await run_in_threadpool(again.earlier, job) is None:
+        await run_in_threadpool(_claim, asked.id, job, gallery, store, settings, again)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}
     try:
-        return await accept(job, stored, store, celery, wait, request, response)
+        return await accept(job, stored, store, celery, wait, again, request, response)
     except Problem:
         await run_in_threadpool(gallery.added.release, asked.id, job.id)
         raise
@@ -86,8 +88,10 @@ def _see_that_there_is_room(style_id: str, gallery: ServiceGallery, settings: Ap
         raise Problem(409, "too_many_styles", f"There are {limit}; delete one first.")
 
 
-def _claim(style_id: str, job_id: str, gallery: ServiceGallery, store: Store, settings: ApiSettings) -> None:
-    """See that nobody else is training a style of this id."""
+def _claim(
+    style_id: str, job: Job, gallery: ServiceGallery, store: Store, settings: ApiSettings, again: Idempotency
+) -> None:
+    """See that the style can be added, and that nobody else is training one of this id."""
 
     def is_over(job_id: str) -> bool:
         try:
@@ -97,9 +101,14 @@ def _claim(style_id: str, job_id: str, gallery: ServiceGallery, store: Store, se
         except UnknownJob:  # deleted; or claimed a moment ago and not stored yet
             return ULID.parse(job_id).datetime < now() - _NOT_STORED_YET
 
-    holder = gallery.added.claim(style_id, job_id, settings.pending_ttl_seconds, is_over)
-    if holder != job_id:
-        raise _taken(f"Another job is training a style {style_id!r}.")
+    try:
+        _see_that_there_is_room(style_id, gallery, settings)
+        holder = gallery.added.claim(style_id, job.id, settings.pending_ttl_seconds, is_over)
+        if holder != job.id:
+            raise _taken(f"Another job is training a style {style_id!r}.")
+    except Problem:
+        again.release(job)
+        raise
 
 
 def _taken(detail: str) -> Problem:
@@ -128,6 +137,8 @@ def _make_job(asked: StyleRequest, painting: CheckedImage, photographs: list[Che
             style_sha256=[painting.sha256],
             photograph_sha256=[photograph.sha256 for photograph in photographs],
         ),
+        priority=asked.handling.priority,
+        ttl_seconds=asked.handling.ttl_seconds,
         metadata=asked.metadata,
         webhook=asked.webhook,
         urls=Urls.of(job_id),
