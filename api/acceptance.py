@@ -14,6 +14,7 @@ from api.schema import request_body
 from api.waiting import APPLIED_HEADER, Wait
 from jobs.contract import Job
 from jobs.errors import JobsError, StoreUnavailable, TooManyJobs
+from jobs.logs import job_in_hand
 from jobs.protocol import Store
 from jobs.queue import enqueue
 
@@ -73,6 +74,7 @@ async def accept(
     Raises:
         Problem: 429 as many jobs of the caller wait and run as may.
     """
+    job_in_hand.set(job.id)
     await run_in_threadpool(_accept, store, celery, job, images, request.state.caller)
     response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
     job = await wait.end_of(job, response)

@@ -1,4 +1,4 @@
-"""The application: ``uvicorn --factory api.app:create_app``."""
+"""The application; ``api.server`` runs it as a process of its own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,6 +7,7 @@ from anyio import CapacityLimiter
 from celery import Celery
 from fastapi import FastAPI
 
+from api.access import AccessLog
 from api.cors import Cors, OtherSites
 from api.errors import add_error_handlers
 from api.guard import Guard, RateLimits
@@ -89,6 +90,7 @@ def create_app(
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(DefaultHeaders, shared=bool(settings.cors_origins))
     app.add_middleware(HeadAsGet)
+    app.add_middleware(AccessLog)
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)
     add_reference(app)

@@ -35,6 +35,7 @@ from typing_extensions import override
 from jobs.connection import connect, reaching_redis, transaction
 from jobs.contract import Job, JobPage, Snapshot, Status
 from jobs.errors import ExpiredJob, TooManyJobs, UnknownJob, UnreadableJob
+from jobs.logs import about
 from jobs.protocol import NO_FILES, FileName, Rule, Store
 from jobs.settings import Settings
 from jobs.webhooks import Event, event_of, take
@@ -384,7 +385,8 @@ class RedisStore(Store):
             try:
                 jobs.append(Job.model_validate_json(document))
             except ValidationError as error:
-                logger.warning("job %s cannot be read: %d errors in its document", job_id, error.error_count())
+                with about(job_id):
+                    logger.warning("job %s cannot be read: %d errors in its document", job_id, error.error_count())
         return jobs
 
     def _sweep(self, owner: str, indexes: Iterable[str]) -> None:
