@@ -14,6 +14,7 @@ from api.schema import request_body
 from api.waiting import APPLIED_HEADER, Wait
 from jobs.contract import Job
 from jobs.errors import JobsError, StoreUnavailable, TooManyJobs
+from jobs.line import Line
 from jobs.logs import job_in_hand
 from jobs.protocol import Store
 from jobs.queue import enqueue
@@ -66,6 +67,7 @@ async def accept(
     store: Store,
     celery: Celery,
     wait: Wait,
+    line: Line,
     request: Request,
     response: Response,
 ) -> Job:
@@ -80,8 +82,10 @@ async def accept(
     job = await wait.end_of(job, response)
     if job.status.is_final:
         response.status_code = 200
-    else:
-        response.headers["Retry-After"] = RETRY_AFTER
+        return job
+    response.headers["Retry-After"] = RETRY_AFTER
+    with suppress(StoreUnavailable):  # the job is accepted, wherever it stands
+        job = await run_in_threadpool(line.with_place, job)
     return job
 
 

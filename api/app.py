@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 from anyio import CapacityLimiter
 from celery import Celery
@@ -13,16 +14,19 @@ from api.errors import add_error_handlers
 from api.guard import Guard, RateLimits
 from api.keys import KeyRing, default_limits
 from api.links import Fetcher
+from api.metrics import Metrics
 from api.middleware import DefaultHeaders, Faults, HeadAsGet, SubPath
 from api.openapi import DocumentedAPI
 from api.quotas import Quotas
 from api.reference import add_reference
 from api.routes import jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
+from jobs.connection import RedisMemory, connect
 from jobs.gallery import ServiceGallery
 from jobs.outbound import Resolve, system_resolve
 from jobs.protocol import Store
 from jobs.queue import make_celery
+from jobs.roster import Roster
 from jobs.store import RedisStore
 from jobs.styles import StyleStore
 
@@ -47,12 +51,14 @@ def create_app(
     quotas = Quotas(settings.redis_url) if limited else None
     added_styles = StyleStore.connect(settings.redis_url)
     own_store = None if store else RedisStore.connect(settings.redis_url, settings)
+    redis = connect(settings.redis_url)
     own_celery = None if celery else make_celery(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         added_styles.close()
+        redis.close()
         if quotas:
             quotas.close()
         if own_store:
@@ -76,6 +82,10 @@ def create_app(
     app.state.store = store or own_store
     app.state.celery = celery or own_celery
     app.state.gallery = ServiceGallery(settings.styles_dir, added_styles)
+    app.state.roster = Roster(redis)
+    app.state.redis_memory = RedisMemory(redis)
+    app.state.metrics = Metrics(app.state.store, app.state.roster, app.state.redis_memory)
+    app.state.began = monotonic()
     app.state.decoders = CapacityLimiter(settings.decoders)
     app.state.fetcher = Fetcher(settings, resolve)
     app.state.waiters = CapacityLimiter(settings.max_waiting)
@@ -90,7 +100,7 @@ def create_app(
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(DefaultHeaders, shared=bool(settings.cors_origins))
     app.add_middleware(HeadAsGet)
-    app.add_middleware(AccessLog)
+    app.add_middleware(AccessLog, metrics=app.state.metrics)
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)
     add_reference(app)

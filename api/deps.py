@@ -12,7 +12,9 @@ from api.links import Fetcher
 from api.settings import ApiSettings
 from jobs.errors import UnknownJob
 from jobs.gallery import ServiceGallery
+from jobs.line import Line
 from jobs.protocol import Store
+from jobs.roster import Roster
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -59,6 +61,17 @@ def get_caller(request: Request) -> Caller:
     return caller
 
 
+def get_roster(request: Request) -> Roster:
+    """The workers that are there."""
+    roster: Roster = request.app.state.roster
+    return roster
+
+
+def get_line(request: Request) -> Line:
+    """The line in which jobs wait."""
+    return Line(get_store(request), get_roster(request))
+
+
 SettingsDep = Annotated[ApiSettings, Depends(get_settings)]
 StoreDep = Annotated[Store, Depends(get_store)]
 CeleryDep = Annotated[Celery, Depends(get_celery)]
@@ -66,6 +79,8 @@ DecodersDep = Annotated[CapacityLimiter, Depends(get_decoders)]
 FetcherDep = Annotated[Fetcher, Depends(get_fetcher)]
 GalleryDep = Annotated[ServiceGallery, Depends(get_gallery)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
+RosterDep = Annotated[Roster, Depends(get_roster)]
+LineDep = Annotated[Line, Depends(get_line)]
 
 
 def checked_id(job_id: Annotated[str, Path(description="The job's id.")], caller: CallerDep, store: StoreDep) -> str:

@@ -45,3 +45,20 @@ def reaching_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatena
             raise StoreUnavailable("The job store takes nothing more at the moment.") from error
 
     return wrapper
+
+
+class RedisMemory:
+    """How full Redis is."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    @reaching_redis
+    def read(self) -> tuple[int, int | None]:
+        """Bytes that the data take, and that they may take at most; None where there is no bound.
+
+        Raises:
+            StoreUnavailable: Redis cannot be reached.
+        """
+        told = cast(dict[str, int], self._redis.info("memory"))
+        return told["used_memory"], told["maxmemory"] or None

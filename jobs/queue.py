@@ -42,7 +42,8 @@ KEY_PREFIX = "nst:"
 #: Seconds for a connection to be made.
 _CONNECT_TIMEOUT = 2.0
 
-_METHOD_QUEUES: dict[Method, str] = {"gatys": QUEUE_GATYS, "fast": QUEUE_FAST, "train": QUEUE_TRAIN}
+#: The queue of each method.
+METHOD_QUEUES: dict[Method, str] = {"gatys": QUEUE_GATYS, "fast": QUEUE_FAST, "train": QUEUE_TRAIN}
 
 #: A dead Redis is told within a couple of seconds instead of retried for ever, which is kombu's default.
 _RETRY_POLICY = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5}
@@ -113,7 +114,7 @@ def enqueue(celery: Celery, job: Job) -> None:
     Raises:
         StoreUnavailable: Redis cannot be reached; the job was not sent.
     """
-    _send(celery, TASK_PAINT, job.id, _METHOD_QUEUES[job.method])
+    _send(celery, TASK_PAINT, job.id, METHOD_QUEUES[job.method])
 
 
 def enqueue_delivery(celery: Celery, job_id: str) -> None:

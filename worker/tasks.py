@@ -10,7 +10,9 @@ from celery.signals import worker_process_init
 from jobs.errors import StoreUnavailable
 from jobs.logs import about
 from jobs.queue import TASK_DELIVER, TASK_PAINT
+from jobs.roster import Roster
 from jobs.store import RedisStore
+from worker.presence import engine_of, painting, repeat
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -41,10 +43,11 @@ def _runner() -> "Runner":
 
 
 @worker_process_init.connect
-def _warm_up(**_: object) -> None:
-    settings = WorkerSettings()
-    if settings.warm_encoders or settings.warm_styles:
-        _runner().warm_up()
+def _warm_up(sender: str, **_: object) -> None:
+    """Makes this child ready, and tells what it has from now on; ``sender`` is the worker's name."""
+    runner, roster = _runner(), Roster.connect(WorkerSettings().redis_url)
+    repeat(lambda: roster.report(sender, engine_of(runner)), "engine")
+    runner.warm_up()
 
 
 @shared_task(
@@ -60,7 +63,7 @@ def paint(self: "Task[[str], None]", job_id: str) -> None:
     """Paints the job of this id; looks again after a lease's time when another worker holds it."""
     from nst_core.allocator import release_freed_memory
 
-    with about(job_id):
+    with about(job_id), painting(job_id):
         done = _runner().run(job_id)
         release_freed_memory(above=KEPT_MEMORY)
         if not done:

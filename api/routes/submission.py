@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept, accepting_router
 from api.body import sent_body
-from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, SettingsDep, StoreDep
+from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, LineDep, SettingsDep, StoreDep
 from api.errors import invalid_fields
 from api.job_form import MANY_FILES, Submission, read_submission, resolve_size
 from api.schema import job_form_schema
@@ -50,6 +50,7 @@ async def create_job(
     fetcher: FetcherDep,
     gallery: GalleryDep,
     wait: WaitDep,
+    line: LineDep,
 ) -> Job:
     """Queue a job.  What cannot be painted is refused here; the answer says where to ask for the result.
 
@@ -69,7 +70,7 @@ async def create_job(
         await to_thread.run_sync(find_mask, content, submission.auto_mask, settings, limiter=decoders)
     job = _make_job(submission, images, settings)
     stored = {_stored_as(name, k): image.data for name, checked in images.items() for k, image in enumerate(checked)}
-    return await accept(job, stored, store, celery, wait, request, response)
+    return await accept(job, stored, store, celery, wait, line, request, response)
 
 
 def _stored_as(name: str, k: int) -> str:

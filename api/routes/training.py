@@ -9,7 +9,7 @@ from ulid import ULID
 
 from api.acceptance import accept, accepting_router
 from api.body import sent_body
-from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, SettingsDep, StoreDep
+from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, LineDep, SettingsDep, StoreDep
 from api.errors import Problem, invalid_fields
 from api.schema import style_form_schema
 from api.settings import ApiSettings
@@ -50,6 +50,7 @@ async def create_style(
     fetcher: FetcherDep,
     gallery: GalleryDep,
     wait: WaitDep,
+    line: LineDep,
 ) -> Job:
     """Queue the training of a style on a painting.
 
@@ -68,7 +69,7 @@ async def create_style(
     await run_in_threadpool(_claim, asked.id, job.id, gallery, store, settings)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}
     try:
-        return await accept(job, stored, store, celery, wait, request, response)
+        return await accept(job, stored, store, celery, wait, line, request, response)
     except Problem:
         await run_in_threadpool(gallery.added.release, asked.id, job.id)
         raise

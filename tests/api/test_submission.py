@@ -143,7 +143,7 @@ def test_a_style_of_the_gallery_makes_a_fast_job(client, store: Store, redis_url
     assert job["input"]["content_sha256"] == hashlib.sha256(png).hexdigest()
     assert (job["input"]["style_sha256"], job["input"]["init_sha256"]) == ([], None)
     assert store.image(job["id"], "content") == png
-    assert client.get("/jobs?method=fast").json()["items"] == [job]
+    assert client.get("/jobs?method=fast").json()["items"] == [job | {"queue": {"position": None, "eta_seconds": None}}]
     with redis.Redis.from_url(redis_url) as queue:
         (message,) = queue.lrange("nst:fast\x06\x165", 0, -1)
     args, _, _ = json.loads(base64.b64decode(json.loads(message)["body"]))
