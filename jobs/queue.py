@@ -98,11 +98,16 @@ def make_celery(settings: Settings) -> Celery:
 
 
 def broker_url(redis_url: str) -> str:
-    """A Redis URL as kombu spells it; they differ for a unix socket only."""
+    """A Redis URL as kombu spells it.
+
+    It names a unix socket otherwise, and with TLS would look at no certificate unless it is told to.
+    """
     parts = urlsplit(redis_url)
+    query = dict(parse_qsl(parts.query))
+    if parts.scheme == "rediss":
+        return parts._replace(query=urlencode({"ssl_cert_reqs": "required"} | query)).geturl()
     if parts.scheme != "unix":
         return redis_url
-    query = dict(parse_qsl(parts.query))
     query["virtual_host"] = query.pop("db", "0")
     login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     return f"redis+socket://{login}{parts.path}?{urlencode(query)}"

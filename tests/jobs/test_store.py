@@ -692,6 +692,18 @@ def test_a_store_that_is_away_says_so() -> None:
             change()
 
 
+def test_many_can_wait_at_the_same_time(redis_url: str) -> None:
+    store = RedisStore.connect(redis_url, Settings())
+    job_id = add_job(store)
+    with ThreadPoolExecutor(150) as pool, redis.Redis.from_url(redis_url) as client:
+        waiting = [pool.submit(store.wait, job_id, 30.0) for _ in range(150)]
+        channel = f"nst:job:{job_id}:ended"
+        wait_until(lambda: client.pubsub_numsub(channel)[0][1] == 150)
+        store.request_cancel(job_id)
+        assert {future.result().status for future in waiting} == {Status.CANCELED}
+    store.close()
+
+
 def test_a_full_redis_refuses_new_jobs_as_unavailable(redis_url: str) -> None:
     store = RedisStore.connect(redis_url, Settings())
     with redis.Redis.from_url(redis_url) as client:
