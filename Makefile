@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo up test lint format clean
+.PHONY: help demo up test load lint format clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ up: $(STAMP) ## Run the service on http://127.0.0.1:8000
 
 test: lint ## All checks and tests
 	$(BIN)/python -m pytest
+
+load: $(STAMP) ## Put the service under load and report; LOAD='--jobs 10000' for other options
+	$(BIN)/python benchmarks/load.py $(LOAD)
 
 lint: $(STAMP) ## Style, types and architecture
 	$(BIN)/ruff check .

@@ -15,6 +15,8 @@ from api.schema import request_body
 from api.waiting import APPLIED_HEADER, Wait
 from jobs.contract import Job
 from jobs.errors import JobsError, StoreUnavailable, TooManyJobs
+from jobs.line import Line
+from jobs.logs import job_in_hand
 from jobs.protocol import Store
 from jobs.queue import enqueue
 
@@ -67,6 +69,7 @@ async def accept(
     celery: Celery,
     wait: Wait,
     again: Idempotency,
+    line: Line,
     request: Request,
     response: Response,
 ) -> Job:
@@ -80,16 +83,20 @@ async def accept(
     """
     earlier = await run_in_threadpool(again.earlier, job)
     if earlier is None:
+        job_in_hand.set(job.id)
         await run_in_threadpool(_accept, store, celery, job, images, request.state.caller, again)
     else:
         job = earlier
+        job_in_hand.set(job.id)
         response.headers[REPLAYED] = "true"
     response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
     job = await wait.end_of(job, response)
     if job.status.is_final:
         response.status_code = 200
-    else:
-        response.headers["Retry-After"] = RETRY_AFTER
+        return job
+    response.headers["Retry-After"] = RETRY_AFTER
+    with suppress(StoreUnavailable):  # the job is accepted, wherever it stands
+        job = await run_in_threadpool(line.with_place, job)
     return job
 
 

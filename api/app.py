@@ -1,28 +1,33 @@
-"""The application: ``uvicorn --factory api.app:create_app``."""
+"""The application; ``api.server`` runs it as a process of its own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 from anyio import CapacityLimiter
 from celery import Celery
 from fastapi import FastAPI
 
+from api.access import AccessLog
 from api.cors import Cors, OtherSites
 from api.errors import add_error_handlers
 from api.guard import Guard, RateLimits
 from api.keys import KeyRing, default_limits
 from api.links import Fetcher
+from api.metrics import Metrics
 from api.middleware import DefaultHeaders, Faults, HeadAsGet, SubPath
 from api.openapi import DocumentedAPI
 from api.quotas import Quotas
 from api.reference import add_reference
 from api.routes import jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
+from jobs.connection import RedisMemory, connect
 from jobs.gallery import ServiceGallery
 from jobs.idempotency import Claims
 from jobs.outbound import Resolve, system_resolve
 from jobs.protocol import Store
 from jobs.queue import make_celery
+from jobs.roster import Roster
 from jobs.store import RedisStore
 from jobs.styles import StyleStore
 
@@ -48,6 +53,7 @@ def create_app(
     added_styles = StyleStore.connect(settings.redis_url)
     claims = Claims.connect(settings.redis_url)
     own_store = None if store else RedisStore.connect(settings.redis_url, settings)
+    redis = connect(settings.redis_url)
     own_celery = None if celery else make_celery(settings)
 
     @asynccontextmanager
@@ -55,6 +61,7 @@ def create_app(
         yield
         added_styles.close()
         claims.close()
+        redis.close()
         if quotas:
             quotas.close()
         if own_store:
@@ -78,6 +85,10 @@ def create_app(
     app.state.store = store or own_store
     app.state.celery = celery or own_celery
     app.state.gallery = ServiceGallery(settings.styles_dir, added_styles)
+    app.state.roster = Roster(redis)
+    app.state.redis_memory = RedisMemory(redis)
+    app.state.metrics = Metrics(app.state.store, app.state.roster, app.state.redis_memory)
+    app.state.began = monotonic()
     app.state.decoders = CapacityLimiter(settings.decoders)
     app.state.fetcher = Fetcher(settings, resolve)
     app.state.waiters = CapacityLimiter(settings.max_waiting)
@@ -93,6 +104,7 @@ def create_app(
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(DefaultHeaders, shared=bool(settings.cors_origins))
     app.add_middleware(HeadAsGet)
+    app.add_middleware(AccessLog, metrics=app.state.metrics)
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)
     add_reference(app)

@@ -3,6 +3,7 @@
 A problem has a stable ``code`` for programs beside the ``detail`` for people, and shows neither a trace nor a path.
 """
 
+import logging
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +28,8 @@ from jobs.errors import (
     URLTooLarge,
 )
 from nst_core.errors import UnknownStyle
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -113,6 +116,8 @@ def url_problem(error: OutboundError, field: str | None = None) -> Problem:
 def as_problem(error: JobsError) -> Problem:
     """What the contract of the jobs refused, as clients are told; KeyError for what none can be told."""
     status = _JOBS_STATUSES[type(error)]
+    if status == 503:
+        logger.warning("%s (%r)", error, error.__cause__)
     return Problem(
         status, error.code, str(error), headers={"Retry-After": RETRY_AFTER} if status in (429, 503) else None
     )

@@ -61,7 +61,7 @@ class Wait:
             self.waiters.release_on_behalf_of(place)
 
 
-def preferred_wait(
+async def preferred_wait(
     request: Request,
     settings: SettingsDep,
     store: StoreDep,

@@ -82,7 +82,7 @@ class Stack:
         self._spawn(
             "api",
             [
-                *("-m", "uvicorn", "--factory", "api.app:create_app", "--host", self.host, "--port", str(self.port)),
+                *("-m", "uvicorn", "--factory", "api.server:serve", "--host", self.host, "--port", str(self.port)),
                 *("--no-access-log", "--timeout-graceful-shutdown", "5"),
             ],
             common,

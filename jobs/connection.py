@@ -12,6 +12,9 @@ from redis.retry import Retry
 
 from jobs.errors import StoreUnavailable
 
+#: Connections of one process, at most: Redis itself takes 10 000 of all by default.
+MOST_CONNECTIONS = 5000
+
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
@@ -21,6 +24,9 @@ def connect(url: str) -> Redis:
     """A client of ``redis://``, ``rediss://`` or ``unix://``; connections are made when they are needed."""
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
     options: dict[str, Any] = {"socket_timeout": 10.0, "health_check_interval": 25, "retry": retry}
+    # Each thread that asks has one, and each request that waits; beyond the client's own bound, of 100, they would hear
+    # that Redis is away.
+    options["max_connections"] = MOST_CONNECTIONS
     if not url.startswith("unix://"):
         options |= {"socket_connect_timeout": 2.0, "socket_keepalive": True}
     return Redis.from_url(url, **options)
@@ -45,3 +51,20 @@ def reaching_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatena
             raise StoreUnavailable("The job store takes nothing more at the moment.") from error
 
     return wrapper
+
+
+class RedisMemory:
+    """How full Redis is."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    @reaching_redis
+    def read(self) -> tuple[int, int | None]:
+        """Bytes that the data take, and that they may take at most; None where there is no bound.
+
+        Raises:
+            StoreUnavailable: Redis cannot be reached.
+        """
+        told = cast(dict[str, int], self._redis.info("memory"))
+        return told["used_memory"], told["maxmemory"] or None

@@ -80,6 +80,19 @@ class Progress(_Model):
     preview_id: int = Field(default=0, ge=0, description="Changes when there is a new preview; 0: none yet.")
 
 
+class QueuePlace(_Model):
+    """How long a job still takes, as far as anybody can know; told with a single job that has not ended."""
+
+    position: int | None = Field(
+        default=None,
+        ge=1,
+        description="Place among the jobs of its method that wait, 1 for the next; else null.",
+    )
+    eta_seconds: float | None = Field(
+        default=None, ge=0, description="Estimated seconds to the job's end; null when unknown."
+    )
+
+
 class JobInput(_Model):
     """What was asked for."""
 
@@ -206,6 +219,9 @@ class Job(_Model):
     ttl_seconds: int | None = Field(
         default=None,
         description="Seconds after its end for which the job is kept; null: as long as the server keeps jobs.",
+    )
+    queue: QueuePlace = Field(
+        default=QueuePlace(), description="Told of a single job that has not ended; in lists its fields are null."
     )
     progress: Progress = Progress()
     input: JobInput

@@ -7,10 +7,11 @@ from threading import Condition, RLock
 
 from typing_extensions import override
 
-from jobs.contract import Job, JobPage, Snapshot, Status
+from jobs.contract import OPTIONS_OF, Job, JobPage, Method, Snapshot, Status
 from jobs.errors import ExpiredJob, TooManyJobs, UnknownJob
-from jobs.protocol import NO_FILES, FileName, Rule, Store
+from jobs.protocol import NO_FILES, UNFINISHED, FileName, Rule, Store, rank
 from jobs.settings import Settings
+from jobs.tally import WEIGHT_OF_LATEST, Tally, increments, mean_field, mean_sample
 from jobs.transitions import lifetime
 from jobs.webhooks import Event, event_of, take
 
@@ -36,6 +37,7 @@ class MemoryStore(Store):
         super().__init__(settings)
         self._entries: dict[str, _Entry] = {}
         self._expired: dict[str, tuple[float, str]] = {}
+        self._tally: dict[str, float] = {}
         self._lock = RLock()
         self._changed = Condition(self._lock)
 
@@ -55,6 +57,7 @@ class MemoryStore(Store):
             if most_pending and pending >= most_pending:
                 raise TooManyJobs
             self._entries[job.id] = _Entry(job, dict(images), self._expiry(job), owner)
+            self._count(None, job)
 
     @override
     def owner(self, job_id: str) -> str:
@@ -68,6 +71,27 @@ class MemoryStore(Store):
     def get(self, job_id: str) -> Job:
         with self._lock:
             return self._entry(job_id).job
+
+    @override
+    def ahead(self, job: Job) -> int | None:
+        with self._lock:
+            self._drop_expired()
+            waiting = (entry.job for entry in self._entries.values() if entry.job.status is Status.QUEUED)
+            line = sorted((rank(other), other.id) for other in waiting if other.method == job.method)
+            place = (rank(job), job.id)
+            return line.index(place) if place in line else None
+
+    @override
+    def unfinished(self) -> dict[tuple[Status, Method], int]:
+        with self._lock:
+            self._drop_expired()
+            found = [(entry.job.status, entry.job.method) for entry in self._entries.values()]
+        return {(status, method): found.count((status, method)) for status in UNFINISHED for method in OPTIONS_OF}
+
+    @override
+    def tally(self) -> Tally:
+        with self._lock:
+            return Tally(dict(self._tally))
 
     @override
     def wait(self, job_id: str, seconds: float) -> Job:
@@ -118,8 +142,10 @@ class MemoryStore(Store):
     def delete(self, job_id: str) -> None:
         with self._lock:
             self._drop_expired()
-            if self._entries.pop(job_id, None) is None and self._expired.pop(job_id, None) is None:
+            entry = self._entries.pop(job_id, None)
+            if entry is None and self._expired.pop(job_id, None) is None:
                 raise UnknownJob
+            self._count(entry.job if entry else None, None)
             self._changed.notify_all()
 
     @override
@@ -186,6 +212,7 @@ class MemoryStore(Store):
                 entry.token = None
             elif token is not None:
                 entry.token, entry.leased_until = token, time.monotonic() + self._settings.lease_seconds
+            self._count(entry.job, new)
             entry.job = new
             self._changed.notify_all()
             return new
@@ -199,6 +226,14 @@ class MemoryStore(Store):
             entry.told_until = at + self._settings.webhook_progress_seconds
         if event:
             entry.events[event.slot] = event
+
+    def _count(self, old: Job | None, new: Job | None) -> None:
+        for name, amount in increments(old, new).items():
+            self._tally[name] = self._tally.get(name, 0) + amount
+        sample = mean_sample(old, new) if old and new else None
+        if new and sample is not None:
+            mean = self._tally.get(mean_field(new.method), sample)
+            self._tally[mean_field(new.method)] = mean + WEIGHT_OF_LATEST * (sample - mean)
 
     def _entry(self, job_id: str) -> _Entry:
         self._drop_expired()

@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from jobs import transitions
-from jobs.contract import Job, JobError, JobPage, Metrics, Output, Progress, Snapshot, Status
+from jobs.contract import Job, JobError, JobPage, Method, Metrics, Output, Priority, Progress, Snapshot, Status
 from jobs.errors import ExpiredJob, JobNotFinished, LeaseLost, UnknownJob
 from jobs.settings import Settings
+from jobs.tally import Tally
 from jobs.webhooks import Event
 
 #: What a worker writes besides the job: the picture, how it looks so far, and from where another may go on.
@@ -20,6 +21,14 @@ FileName = Literal["result", "preview", "checkpoint"]
 Rule = Callable[[Job, str | None, str | None], Job]
 
 NO_FILES: Mapping[FileName, bytes] = MappingProxyType({})
+
+#: The statuses of jobs that are still to be done.
+UNFINISHED = (Status.QUEUED, Status.PROCESSING)
+
+
+def rank(job: Job) -> int:
+    """Where a job stands in line: the lowest is taken first, and of equals the oldest."""
+    return get_args(Priority).index(job.priority)
 
 
 class Store(ABC):
@@ -64,6 +73,18 @@ class Store(ABC):
     @abstractmethod
     def get(self, job_id: str) -> Job:
         """The job as it is now."""
+
+    @abstractmethod
+    def ahead(self, job: Job) -> int | None:
+        """How many jobs of its method are taken before this one, by :func:`rank` and id; None when it does not wait."""
+
+    @abstractmethod
+    def unfinished(self) -> dict[tuple[Status, Method], int]:
+        """How many jobs are queued and how many processing, of each method."""
+
+    @abstractmethod
+    def tally(self) -> Tally:
+        """What has become of all jobs so far."""
 
     @abstractmethod
     def wait(self, job_id: str, seconds: float) -> Job:

@@ -41,7 +41,8 @@ KEY_PREFIX = "nst:"
 #: Seconds for a connection to be made.
 _CONNECT_TIMEOUT = 2.0
 
-_METHOD_QUEUES: dict[Method, str] = {"gatys": QUEUE_GATYS, "fast": QUEUE_FAST, "train": QUEUE_TRAIN}
+#: The queue of each method.
+METHOD_QUEUES: dict[Method, str] = {"gatys": QUEUE_GATYS, "fast": QUEUE_FAST, "train": QUEUE_TRAIN}
 
 #: A dead Redis is told within a couple of seconds instead of retried for ever, which is kombu's default.
 _RETRY_POLICY = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5}
@@ -96,11 +97,16 @@ def make_celery(settings: Settings) -> Celery:
 
 
 def broker_url(redis_url: str) -> str:
-    """A Redis URL as kombu spells it; they differ for a unix socket only."""
+    """A Redis URL as kombu spells it.
+
+    It names a unix socket otherwise, and with TLS would look at no certificate unless it is told to.
+    """
     parts = urlsplit(redis_url)
+    query = dict(parse_qsl(parts.query))
+    if parts.scheme == "rediss":
+        return parts._replace(query=urlencode({"ssl_cert_reqs": "required"} | query)).geturl()
     if parts.scheme != "unix":
         return redis_url
-    query = dict(parse_qsl(parts.query))
     query["virtual_host"] = query.pop("db", "0")
     login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     return f"redis+socket://{login}{parts.path}?{urlencode(query)}"
@@ -112,7 +118,7 @@ def enqueue(celery: Celery, job: Job) -> None:
     Raises:
         StoreUnavailable: Redis cannot be reached; the job was not sent.
     """
-    _send(celery, TASK_PAINT, job.id, _METHOD_QUEUES[job.method], job.priority)
+    _send(celery, TASK_PAINT, job.id, METHOD_QUEUES[job.method], job.priority)
 
 
 def enqueue_delivery(celery: Celery, job_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -123,6 +123,13 @@ class Settings(BaseSettings):
         default=20.0, gt=0, le=600, description="Longest that a URL may take, with its redirects."
     )
     url_max_redirects: int = Field(default=3, ge=0, le=20, description="Most redirects of a URL that is fetched.")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="What is logged: DEBUG, INFO, WARNING or ERROR, and what is graver."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Lines of the log for people (text), or one JSON object each (json)."
+    )
 
     @property
     def soft_time_limit_seconds(self) -> int:

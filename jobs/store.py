@@ -15,10 +15,13 @@
     nst:job:{id}:ended      a channel, not a key: a message when the job has ended or was deleted
     nst:jobs                every id, sorted; ids are ULIDs, so this is the order of creation
     nst:jobs:{status}       the ids of one status
-    {one of these}:of:{owner}  the ids in it that are of one owner; jobs of nobody are in none
+    nst:jobs:{status}:{method}  of those that are queued or processing, the ids of one method, in their order in line
+    {one of the first two}:of:{owner}  the ids in it that are of one owner; jobs of nobody are in none
     nst:webhooks            the ids of jobs with such events, sorted by the time when the first of them is due
+    nst:tally               what has become of all jobs, a hash of figures
 
-All keys but the indexes of all owners expire.  Ids of expired jobs leave the indexes when somebody meets them there.
+All keys but the indexes of all owners and the tally expire.  Ids of expired jobs leave the indexes when somebody meets
+them there.
 """
 
 import logging
@@ -33,10 +36,12 @@ from redis.client import Pipeline
 from typing_extensions import override
 
 from jobs.connection import connect, reaching_redis, transaction
-from jobs.contract import Job, JobPage, Snapshot, Status
+from jobs.contract import OPTIONS_OF, Job, JobPage, Method, Snapshot, Status
 from jobs.errors import ExpiredJob, TooManyJobs, UnknownJob, UnreadableJob
-from jobs.protocol import NO_FILES, FileName, Rule, Store
+from jobs.logs import about
+from jobs.protocol import NO_FILES, UNFINISHED, FileName, Rule, Store, rank
 from jobs.settings import Settings
+from jobs.tally import WEIGHT_OF_LATEST, Tally, increments, mean_field, mean_sample
 from jobs.transitions import lifetime
 from jobs.webhooks import Event, event_of, take
 
@@ -47,6 +52,14 @@ _OUTBOX = "nst:webhooks"
 
 #: How many of the oldest ids are looked at with each new job, to drop those that expired.
 _SWEEP = 10
+
+_TALLY = "nst:tally"
+
+#: Moves a mean towards a sample by a part of their distance: one step, so that no two ends of jobs undo each other.
+_MOVE_MEAN = """
+local mean = redis.call('HGET', KEYS[1], ARGV[1]) or ARGV[2]
+redis.call('HSET', KEYS[1], ARGV[1], mean + ARGV[3] * (ARGV[2] - mean))
+"""
 
 
 def _status_index(status: Status) -> str:
@@ -59,6 +72,14 @@ _INDEXES = (_INDEX, *map(_status_index, Status))
 
 def _of(owner: str, index: str) -> str:
     return f"{index}:of:{owner}" if owner else index
+
+
+def _line(status: Status, method: Method) -> str:
+    return f"{_status_index(status)}:{method}"
+
+
+#: Every line of unfinished jobs.
+_LINES = tuple(_line(status, method) for status in UNFINISHED for method in OPTIONS_OF)
 
 
 class _Keys:
@@ -119,6 +140,7 @@ class RedisStore(Store):
             for index in {_INDEX, _of(owner, _INDEX)}:
                 pipe.zadd(index, {job.id: 0})
             self._enter_status(pipe, job, owner)
+            self._count(pipe, None, job)
 
         transaction(self._redis, create, *pending)
 
@@ -134,6 +156,26 @@ class RedisStore(Store):
     @reaching_redis
     def get(self, job_id: str) -> Job:
         return self._read(self._redis, job_id)
+
+    @override
+    @reaching_redis
+    def ahead(self, job: Job) -> int | None:
+        return cast(int | None, self._redis.zrank(_line(Status.QUEUED, job.method), job.id))
+
+    @override
+    @reaching_redis
+    def unfinished(self) -> dict[tuple[Status, Method], int]:
+        lines = [(status, method) for status in UNFINISHED for method in OPTIONS_OF]
+        with self._redis.pipeline() as pipe:
+            for status, method in lines:
+                pipe.zcard(_line(status, method))
+            return dict(zip(lines, pipe.execute(), strict=True))
+
+    @override
+    @reaching_redis
+    def tally(self) -> Tally:
+        amounts = cast(dict[bytes, bytes], self._redis.hgetall(_TALLY))
+        return Tally({name.decode(): float(amount) for name, amount in amounts.items()})
 
     @override
     @reaching_redis
@@ -204,10 +246,12 @@ class RedisStore(Store):
         keys = _Keys(job_id)
 
         def forget(pipe: Pipeline) -> None:
+            job = None
             with suppress(ExpiredJob, UnreadableJob):
-                self._read(pipe, job_id)
+                job = self._read(pipe, job_id)
             owner = cast(bytes | None, pipe.get(keys.known)) or b""
             pipe.multi()
+            self._count(pipe, job, None)
             pipe.delete(*vars(keys).values())
             self._leave_indexes(pipe, owner.decode(), [job_id])
             pipe.publish(_ended_channel(job_id), "")
@@ -298,7 +342,10 @@ class RedisStore(Store):
             if new.status is not old.status:
                 for index in {_status_index(old.status), _of(owner or "", _status_index(old.status))}:
                     pipe.zrem(index, job_id)
+                if not old.status.is_final:
+                    pipe.zrem(_line(old.status, old.method), job_id)
                 self._enter_status(pipe, new, owner or "")
+                self._count(pipe, old, new)
             elif new is not old:
                 pipe.set(keys.job, new.model_dump_json(), keepttl=True)
             if new.status is not Status.PROCESSING:
@@ -356,12 +403,23 @@ class RedisStore(Store):
             pipe.expire(key, lifetime)
         pipe.set(keys.known, owner, ex=lifetime + self._settings.tombstone_ttl_seconds)
         pipe.zadd(_status_index(job.status), {job.id: 0})
+        if not job.status.is_final:
+            pipe.zadd(_line(job.status, job.method), {job.id: rank(job)})
         if owner:
             pipe.zadd(_of(owner, _status_index(job.status)), {job.id: 0})
             # When an owner did nothing for so long, all that is in the owner's indexes has expired.
             longest = max(self._settings.pending_ttl_seconds, self._settings.result_ttl_seconds)
             for index in _INDEXES:
                 pipe.expire(_of(owner, index), longest)
+
+    @staticmethod
+    def _count(pipe: Pipeline, old: Job | None, new: Job | None) -> None:
+        """Add what a change of a job means to the tally."""
+        for name, amount in increments(old, new).items():
+            pipe.hincrbyfloat(_TALLY, name, amount)
+        sample = mean_sample(old, new) if old and new else None
+        if new and sample is not None:
+            pipe.eval(_MOVE_MEAN, 1, _TALLY, mean_field(new.method), str(sample), str(WEIGHT_OF_LATEST))
 
     def _lifetime(self, job: Job) -> int:
         return lifetime(job, self._settings)
@@ -385,7 +443,8 @@ class RedisStore(Store):
             try:
                 jobs.append(Job.model_validate_json(document))
             except ValidationError as error:
-                logger.warning("job %s cannot be read: %d errors in its document", job_id, error.error_count())
+                with about(job_id):
+                    logger.warning("job %s cannot be read: %d errors in its document", job_id, error.error_count())
         return jobs
 
     def _sweep(self, owner: str, indexes: Iterable[str]) -> None:
@@ -417,7 +476,7 @@ class RedisStore(Store):
 
     @staticmethod
     def _leave_indexes(pipe: Pipeline, owner: str, ids: list[str]) -> None:
-        for index in {*_INDEXES, *(_of(owner, index) for index in _INDEXES), _OUTBOX}:
+        for index in {*_INDEXES, *(_of(owner, index) for index in _INDEXES), *_LINES, _OUTBOX}:
             pipe.zrem(index, *ids)
 
     @staticmethod

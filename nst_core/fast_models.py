@@ -116,6 +116,11 @@ class FastModels:
         return frozen.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     @property
+    def loaded(self) -> list[str]:
+        """The styles that are here, those used last at the end."""
+        return [style_id for style_id, _ in list(self._styles)]
+
+    @property
     def full(self) -> bool:
         """Whether another style of the size of those that are here would make one of them go."""
         return self.bytes * (1 + 1 / max(1, len(self._styles))) > self.max_bytes

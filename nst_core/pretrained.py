@@ -184,5 +184,10 @@ class EncoderCache:
             self._encoders[key] = encoder
         return self._encoders[key]
 
+    @property
+    def loaded(self) -> list[str]:
+        """The encoders that are here."""
+        return sorted({name for name, _ in list(self._encoders)})
+
     def __contains__(self, key: tuple[str, bool]) -> bool:
         return key in self._encoders

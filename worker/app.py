@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from celery.exceptions import SecurityWarning
 
 from jobs.queue import QUEUE_WEBHOOK, QUEUES, make_celery
+from worker import logs
 from worker.settings import WorkerSettings
 
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     settings = WorkerSettings()
     app = make_celery(settings)
-    app.conf.include = ["worker.tasks", "worker.reaper", "worker.sweeper"]
+    app.conf.include = [logs.__name__, "worker.tasks", "worker.reaper", "worker.sweeper", "worker.presence"]
     if queues == {QUEUE_WEBHOOK}:  # it waits for others, most of the time
         app.conf.worker_pool = "threads"
         app.conf.worker_concurrency = settings.webhook_concurrency

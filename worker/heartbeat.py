@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextvars import copy_context
 from types import TracebackType
 from typing import Self
 
@@ -27,7 +28,7 @@ class Heartbeat:
         self.canceled = False
         self.lost = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(target=copy_context().run, args=(self._beat,), name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -8,6 +8,7 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from jobs.contract import Status
 from jobs.errors import StoreUnavailable
+from jobs.logs import about
 from jobs.protocol import Store
 from jobs.queue import PAINT_QUEUES, count_messages, enqueue
 from jobs.store import RedisStore
@@ -31,9 +32,10 @@ def reap(store: Store, celery: Celery) -> int:
     """
     orphans = store.recover()
     for job in orphans:
-        logger.warning("job %s: its worker is gone; %s", job.id, job.status)
-        if job.status is Status.QUEUED:
-            enqueue(celery, job)
+        with about(job.id):
+            logger.warning("job %s: its worker is gone; %s", job.id, job.status)
+            if job.status is Status.QUEUED:
+                enqueue(celery, job)
     return len(orphans)
 
 
@@ -54,8 +56,9 @@ def resend(store: Store, celery: Celery, seen: frozenset[str]) -> frozenset[str]
     waiting = store.list_jobs(status=Status.QUEUED, limit=RESEND_AT_ONCE).items
     lost = [job for job in waiting if job.id in seen]
     for job in reversed(lost):  # the oldest first
-        logger.warning("job %s: waits without a message; sent again", job.id)
-        enqueue(celery, job)
+        with about(job.id):
+            logger.warning("job %s: waits without a message; sent again", job.id)
+            enqueue(celery, job)
     return frozenset(job.id for job in waiting)
 
 

@@ -82,6 +82,10 @@ class Runner:
 
     def warm_up(self) -> None:
         """Loads what the settings name; what cannot be had is told and left to its jobs."""
+        try:
+            logger.info("painting on %s", self.device)
+        except NSTError as error:
+            logger.warning("nothing can be painted: %s", error)
         for name in filter(None, map(str.strip, self.settings.warm_encoders.split(","))):
             try:
                 self.encoders.get(name)

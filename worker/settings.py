@@ -51,4 +51,3 @@ class WorkerSettings(Settings):
     worker_shutdown_seconds: float = Field(
         30.0, ge=0, description="Seconds that a running job gets after SIGTERM to end; then it is given back."
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")

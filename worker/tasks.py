@@ -8,8 +8,11 @@ from celery import Task, shared_task
 from celery.signals import worker_process_init
 
 from jobs.errors import StoreUnavailable
+from jobs.logs import about
 from jobs.queue import TASK_DELIVER, TASK_PAINT
+from jobs.roster import Roster
 from jobs.store import RedisStore
+from worker.presence import engine_of, painting, repeat
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -40,10 +43,11 @@ def _runner() -> "Runner":
 
 
 @worker_process_init.connect
-def _warm_up(**_: object) -> None:
-    settings = WorkerSettings()
-    if settings.warm_encoders or settings.warm_styles:
-        _runner().warm_up()
+def _warm_up(sender: str, **_: object) -> None:
+    """Makes this child ready, and tells what it has from now on; ``sender`` is the worker's name."""
+    runner, roster = _runner(), Roster.connect(WorkerSettings().redis_url)
+    repeat(lambda: roster.report(sender, engine_of(runner)), "engine")
+    runner.warm_up()
 
 
 @shared_task(
@@ -59,10 +63,11 @@ def paint(self: "Task[[str], None]", job_id: str) -> None:
     """Paints the job of this id; looks again after a lease's time when another worker holds it."""
     from nst_core.allocator import release_freed_memory
 
-    done = _runner().run(job_id)
-    release_freed_memory(above=KEPT_MEMORY)
-    if not done:
-        raise self.retry(countdown=WorkerSettings().lease_seconds)
+    with about(job_id), painting(job_id):
+        done = _runner().run(job_id)
+        release_freed_memory(above=KEPT_MEMORY)
+        if not done:
+            raise self.retry(countdown=WorkerSettings().lease_seconds)
 
 
 @cache
@@ -78,11 +83,12 @@ def _deliverer() -> "Deliverer | None":
 @shared_task(name=TASK_DELIVER, acks_late=False)
 def deliver(job_id: str) -> None:
     """Sends what is due to the webhook of this job; what is not sent now is found again by the sweeper."""
-    deliverer = _deliverer()
-    if deliverer is None:
-        logger.error("job %s: its webhook waits: this worker has no NST_WEBHOOK_SECRET, another has", job_id)
-        return
-    try:
-        deliverer.deliver(job_id)
-    except StoreUnavailable:
-        logger.warning("job %s: the job store cannot be reached; its webhook waits", job_id)
+    with about(job_id):
+        deliverer = _deliverer()
+        if deliverer is None:
+            logger.error("job %s: its webhook waits: this worker has no NST_WEBHOOK_SECRET, another has", job_id)
+            return
+        try:
+            deliverer.deliver(job_id)
+        except StoreUnavailable:
+            logger.warning("job %s: the job store cannot be reached; its webhook waits", job_id)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import RETRY_AFTER
-from api.deps import CallerDep, GalleryDep, JobId, StoreDep
+from api.deps import CallerDep, GalleryDep, JobId, LineDep, StoreDep
 from api.entity import JPEG_RESPONSES, jpeg_response, matches
 from api.errors import Problem, problems
 from api.waiting import APPLIED_HEADER, WaitDep
@@ -41,7 +41,7 @@ def list_jobs(
     responses=problems(404, 410, 422, 503) | {200: {"headers": APPLIED_HEADER}},
     summary="Read a job",
 )
-async def get_job(job_id: JobId, wait: WaitDep, response: Response) -> Job:
+async def get_job(job_id: JobId, wait: WaitDep, line: LineDep, response: Response) -> Job:
     """The job as it is now, or with `Prefer: wait=N` as it is when it has ended, or N seconds from now.
 
     `Retry-After` says when to ask again while it is not finished.
@@ -49,6 +49,7 @@ async def get_job(job_id: JobId, wait: WaitDep, response: Response) -> Job:
     job = await wait.end_of(await run_in_threadpool(wait.store.get, job_id), response)
     if not job.status.is_final:
         response.headers["Retry-After"] = RETRY_AFTER
+        job = await run_in_threadpool(line.with_place, job)
     return job
 
 

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept, accepting_router
 from api.body import sent_body
-from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, SettingsDep, StoreDep
+from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, LineDep, SettingsDep, StoreDep
 from api.errors import invalid_fields
 from api.idempotency import IdempotencyDep
 from api.job_form import MANY_FILES, Submission, read_submission, resolve_size
@@ -52,6 +52,7 @@ async def create_job(
     gallery: GalleryDep,
     wait: WaitDep,
     again: IdempotencyDep,
+    line: LineDep,
 ) -> Job:
     """Queue a job.  What cannot be painted is refused here; the answer says where to ask for the result.
 
@@ -71,7 +72,7 @@ async def create_job(
         await to_thread.run_sync(find_mask, content, submission.auto_mask, settings, limiter=decoders)
     job = _make_job(submission, images, settings)
     stored = {_stored_as(name, k): image.data for name, checked in images.items() for k, image in enumerate(checked)}
-    return await accept(job, stored, store, celery, wait, again, request, response)
+    return await accept(job, stored, store, celery, wait, again, line, request, response)
 
 
 def _stored_as(name: str, k: int) -> str:

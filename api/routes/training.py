@@ -9,7 +9,7 @@ from ulid import ULID
 
 from api.acceptance import accept, accepting_router
 from api.body import sent_body
-from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, SettingsDep, StoreDep
+from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, LineDep, SettingsDep, StoreDep
 from api.errors import Problem, invalid_fields
 from api.idempotency import Idempotency, IdempotencyDep
 from api.schema import style_form_schema
@@ -52,6 +52,7 @@ async def create_style(
     gallery: GalleryDep,
     wait: WaitDep,
     again: IdempotencyDep,
+    line: LineDep,
 ) -> Job:
     """Queue the training of a style on a painting.
 
@@ -70,7 +71,7 @@ async def create_style(
         await run_in_threadpool(_claim, asked.id, job, gallery, store, settings, again)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}
     try:
-        return await accept(job, stored, store, celery, wait, again, request, response)
+        return await accept(job, stored, store, celery, wait, again, line, request, response)
     except Problem:
         await run_in_threadpool(gallery.added.release, asked.id, job.id)
         raise

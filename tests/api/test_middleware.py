@@ -76,7 +76,7 @@ def test_head_answers_as_get_without_the_body(client, store: Store) -> None:
         got, head = client.get(path), client.head(path)
         assert head.status_code == got.status_code, path
         assert head.content == b""
-        assert dict(head.headers) == dict(got.headers)
+        assert {**head.headers, "x-request-id": ""} == {**got.headers, "x-request-id": ""}
     etag = client.head(f"/jobs/{job_id}/result").headers["etag"]
     assert client.head(f"/jobs/{job_id}/result", headers={"If-None-Match": etag}).status_code == 304
 

@@ -143,7 +143,7 @@ def test_a_style_of_the_gallery_makes_a_fast_job(client, store: Store, redis_url
     assert job["input"]["content_sha256"] == hashlib.sha256(png).hexdigest()
     assert (job["input"]["style_sha256"], job["input"]["init_sha256"]) == ([], None)
     assert store.image(job["id"], "content") == png
-    assert client.get("/jobs?method=fast").json()["items"] == [job]
+    assert client.get("/jobs?method=fast").json()["items"] == [job | {"queue": {"position": None, "eta_seconds": None}}]
     with redis.Redis.from_url(redis_url) as queue:
         (message,) = queue.lrange("nst:fast\x06\x165", 0, -1)
     args, _, _ = json.loads(base64.b64decode(json.loads(message)["body"]))
@@ -574,7 +574,7 @@ def test_the_document_describes_every_field(make_client) -> None:
     form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
     properties = form["properties"]
     others = {"content", "style", "style_id", "mask", "auto_mask", "init_image", "method", "preset", "metadata"}
-    others |= {"content_url", "style_url", "webhook", "webhook_events"} | set(FILE_OPTIONS)
+    others |= {"content_url", "style_url", "webhook", "webhook_events", "priority", "ttl_seconds"} | set(FILE_OPTIONS)
     assert properties.keys() == OPTIONS.keys() | FAST_OPTIONS.keys() | others
     assert "required" not in form  # what is, depends on the options
     assert all(schema["description"] for schema in properties.values())

@@ -32,6 +32,10 @@ def refused(response: Any) -> dict[str, str]:
     return {error["pointer"].removeprefix("#/"): error["detail"] for error in response.json()["errors"]}
 
 
+#: A list does not tell places in line.
+NOWHERE = {"position": None, "eta_seconds": None}
+
+
 def test_a_training_is_a_job(trainer, png: bytes, store: Store) -> None:
     response = post(trainer, png, title="Noise", artist="Chance", keep_color="true", steps=12, metadata='{"a": 1}')
     assert response.status_code == 202, response.text
@@ -47,7 +51,8 @@ def test_a_training_is_a_job(trainer, png: bytes, store: Store) -> None:
     }  # fmt: skip
     assert (job.input.content_sha256, len(job.input.style_sha256), job.input.photograph_sha256) == (None, 1, [])
     assert store.image(job.id, "style.0") == png
-    assert trainer.get("/jobs?method=train").json()["items"] == [response.json()]
+    assert job.queue.position == 1
+    assert trainer.get("/jobs?method=train").json()["items"] == [response.json() | {"queue": NOWHERE}]
 
 
 def test_the_title_is_the_id_by_default(trainer, png: bytes) -> None:
@@ -61,7 +66,7 @@ def test_photographs_of_ones_own_need_no_folder(client, png: bytes, store: Store
     job = post(client, png, photographs=16).json()
     assert len(job["input"]["photograph_sha256"]) == 16
     assert store.image(job["id"], "photograph.15") == png
-    assert client.get("/jobs").json()["items"] == [job]
+    assert client.get("/jobs").json()["items"] == [job | {"queue": NOWHERE}]
 
 
 def test_what_is_wrong_is_told_of_every_field(trainer, png: bytes) -> None:

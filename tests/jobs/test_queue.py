@@ -69,6 +69,11 @@ def test_only_json_is_read() -> None:
     [
         ("redis://:secret@host:1234/2", "redis://:secret@host:1234/2"),
         ("rediss://host/0?ssl_cert_reqs=none", "rediss://host/0?ssl_cert_reqs=none"),
+        ("rediss://:s%2Fx@host:1234/2", "rediss://:s%2Fx@host:1234/2?ssl_cert_reqs=required"),
+        (
+            "rediss://host/0?ssl_ca_certs=%2Fetc%2Fca.pem",
+            "rediss://host/0?ssl_cert_reqs=required&ssl_ca_certs=%2Fetc%2Fca.pem",
+        ),
         ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
         ("unix:///run/redis.sock?db=3", "redis+socket:///run/redis.sock?virtual_host=3"),
         ("unix://user:secret@/run/redis.sock", "redis+socket://user:secret@/run/redis.sock?virtual_host=0"),
