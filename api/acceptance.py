@@ -5,9 +5,10 @@ from contextlib import suppress
 from typing import Any
 
 from celery import Celery
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.backpressure import see_that_there_is_room
 from api.errors import Problem, problems
 from api.idempotency import REPLAYED, REPLAYED_HEADER, Idempotency
 from api.keys import Caller
@@ -57,6 +58,7 @@ def accepting_router(
         response_model=Job,
         responses=problems(*refusals) | _ACCEPTED,
         openapi_extra={"requestBody": request_body(form)},
+        dependencies=[Depends(see_that_there_is_room)],
         summary=summary,
     )
     return router

@@ -79,6 +79,15 @@ class ApiSettings(Settings):
     )
     max_upload_bytes: int = Field(default=25_000_000, ge=1, description="Largest image file in bytes.")
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="Largest body of a request in bytes.")
+    max_queued_jobs: int = Field(
+        default=1000, ge=0, description="Jobs that wait at the same time; further ones are refused. 0: any number."
+    )
+    max_redis_percent: int = Field(
+        default=90,
+        ge=1,
+        le=100,
+        description="Part of Redis's `maxmemory` in percent; when so much is taken, new jobs are refused.",
+    )
     idempotency_seconds: int = Field(
         default=86_400, ge=1, description="Seconds for which the `Idempotency-Key` of a request is known."
     )
