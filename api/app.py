@@ -16,8 +16,9 @@ from api.middleware import DefaultHeaders, Faults, HeadAsGet, SubPath
 from api.openapi import DocumentedAPI
 from api.quotas import Quotas
 from api.reference import add_reference
-from api.routes import jobs, masks, presets, snapshots, styles, submission, system, training
+from api.routes import events, jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
+from api.watching import Watches, at_the_signal_to_stop
 from jobs.gallery import ServiceGallery
 from jobs.idempotency import Claims
 from jobs.outbound import Resolve, system_resolve
@@ -52,7 +53,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        with at_the_signal_to_stop(app.state.watches.stop):
+            yield
         added_styles.close()
         claims.close()
         if quotas:
@@ -80,8 +82,10 @@ def create_app(
     app.state.gallery = ServiceGallery(settings.styles_dir, added_styles)
     app.state.decoders = CapacityLimiter(settings.decoders)
     app.state.fetcher = Fetcher(settings, resolve)
+    app.state.watches = Watches()
     app.state.waiters = CapacityLimiter(settings.max_waiting)
     app.state.claims = claims
+    app.state.event_streams = CapacityLimiter(settings.max_event_streams)
     add_error_handlers(app)
     # The last one is the outermost.
     if quotas:
@@ -98,6 +102,7 @@ def create_app(
     add_reference(app)
     app.include_router(submission.make_router(settings))
     app.include_router(jobs.router)
+    app.include_router(events.router)
     app.include_router(snapshots.router)
     app.include_router(presets.router)
     app.include_router(masks.router)
