@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cli.up import Stack
+from client import NSTClient, RequestRefused
 from tests.integration.conftest import Service, System
 
 Event = tuple[str, dict[str, Any], str]
@@ -87,3 +88,18 @@ def test_a_stream_goes_on_when_redis_was_away(own_stack: Stack, own_service: Ser
         own_stack.redis.stop()
         own_stack.redis.start()
         assert next(data for name, data, _ in stream if name == "done")["status"] == "succeeded"
+
+
+def test_the_python_client(service: Service) -> None:
+    with NSTClient(service.url) as nst:
+        job = nst.submit(service.content, service.style, size=64, iterations=10)
+        names = [event.name for event in nst.events(job["id"])]
+        assert (names[0], names[-1]) == ("status", "done")
+        assert nst.wait(job["id"]) == nst.get(job["id"])
+        assert nst.result(job["id"]).startswith(b"\x89PNG")
+        assert nst.preview(job["id"]).startswith(b"\xff\xd8")
+        assert job["id"] in [each["id"] for each in nst.list_jobs(status="succeeded")]
+        assert nst.cancel(job["id"])["status"] == "succeeded"
+        nst.delete(job["id"])
+        with pytest.raises(RequestRefused, match="no job"):
+            nst.get(job["id"])
