@@ -6,6 +6,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from uuid import uuid4
 
 import httpx
 
@@ -28,6 +29,9 @@ RECONNECT_AFTER = 1.0
 #: Times that a call is tried again which the server could not serve at the moment.
 RETRIES = 5
 
+#: Seconds; when the server asks for more patience than that, its refusal is the answer.
+LONGEST_PAUSE = 30
+
 #: The code with which a stream of events is refused; the job can be asked for all the same.
 TOO_MANY_STREAMS = "too_many_streams"
 
@@ -46,7 +50,8 @@ class Event(NamedTuple):
 class NSTClient:
     """Talks to a running service; a context manager.
 
-    Calls that may be repeated are tried again when the server says 503 and when to come back.
+    Every call is tried again when the server says 503 and that it is worth coming back soon.  No job is made twice by
+    that: each is sent with an ``Idempotency-Key`` of its own.
 
     Args:
         url: where the service is, with the path under which a proxy serves it.
@@ -100,7 +105,7 @@ class NSTClient:
         """``POST /jobs`` with files for any fields, of which some may come several times: the job as accepted."""
         sent = [(name, (file.name, file.read_bytes()) if isinstance(file, Path) else file) for name, file in files]
         data = {name: _as_field(value) for name, value in fields.items() if value is not None}
-        return self._json("POST", "/jobs", files=sent, data=data)
+        return self._json("POST", "/jobs", files=sent, data=data, headers={"Idempotency-Key": str(uuid4())})
 
     def get(self, job_id: str) -> Job:
         """``GET /jobs/{id}``: the job as it is now."""
@@ -226,15 +231,13 @@ class NSTClient:
         return document
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        # A job would be made twice if an answer was lost; to cancel twice changes nothing.
-        repeatable = method != "POST" or path.endswith("/cancel")
         for tries_left in reversed(range(RETRIES + 1)):
             try:
                 response = self._http.request(method, path, **arguments)
             except httpx.HTTPError as error:
                 raise Unreachable(f"{self.url} cannot be reached: {error}") from None
             after = response.headers.get("Retry-After", "")
-            if response.status_code != 503 or not (repeatable and tries_left and after.isdigit()):
+            if response.status_code != 503 or not tries_left or not after.isdigit() or int(after) > LONGEST_PAUSE:
                 break
             sleep(int(after))
         if response.is_error:

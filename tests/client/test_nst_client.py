@@ -91,6 +91,7 @@ def test_a_job_is_sent_as_a_form_with_the_key(script: Script, client: NSTClient,
     assert (method, path, headers["Authorization"]) == ("POST", "/jobs", "Bearer secret")
     for part in (b'name="content"; filename="photo.jpg"', b"a photograph", b"https://example.com", b"style,luminance"):
         assert part in body
+    assert headers["Idempotency-Key"]
     assert b"tile" not in body
     assert b"style_id" not in body
 
@@ -106,8 +107,9 @@ def test_what_cannot_be_served_at_the_moment_is_asked_for_again(script: Script, 
     [
         (lambda client: client.get("x"), {"Retry_After": "0"}, 1 + nst_client.RETRIES),
         (lambda client: client.cancel("x"), {"Retry_After": "0"}, 1 + nst_client.RETRIES),
+        (lambda client: client.submit(b"c", b"s"), {"Retry_After": "0"}, 1 + nst_client.RETRIES),
+        (lambda client: client.get("x"), {"Retry_After": "31"}, 1),
         (lambda client: client.get("x"), {}, 1),
-        (lambda client: client.submit(b"c", b"s"), {"Retry_After": "0"}, 1),
     ],
 )
 def test_a_refusal_carries_the_problem(
@@ -118,6 +120,7 @@ def test_a_refusal_carries_the_problem(
     with pytest.raises(RequestRefused, match=r"^It is full\.\nsize: is too large$") as refused:
         call(client)
     assert (refused.value.status, refused.value.code, len(script.asked)) == (503, "full", times)
+    assert len({headers.get("Idempotency-Key") for _, _, headers, _ in script.asked}) == 1
 
 
 def test_an_answer_that_is_no_problem_document_is_a_refusal_too(script: Script, client: NSTClient) -> None:
