@@ -19,8 +19,9 @@ from api.middleware import DefaultHeaders, Faults, HeadAsGet, SubPath
 from api.openapi import DocumentedAPI
 from api.quotas import Quotas
 from api.reference import add_reference
-from api.routes import jobs, masks, presets, snapshots, styles, submission, system, training
+from api.routes import events, jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
+from api.watching import Watches, at_the_signal_to_stop
 from jobs.connection import RedisMemory, connect
 from jobs.gallery import ServiceGallery
 from jobs.idempotency import Claims
@@ -58,7 +59,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        with at_the_signal_to_stop(app.state.watches.stop):
+            yield
         added_styles.close()
         claims.close()
         redis.close()
@@ -91,8 +93,10 @@ def create_app(
     app.state.began = monotonic()
     app.state.decoders = CapacityLimiter(settings.decoders)
     app.state.fetcher = Fetcher(settings, resolve)
+    app.state.watches = Watches()
     app.state.waiters = CapacityLimiter(settings.max_waiting)
     app.state.claims = claims
+    app.state.event_streams = CapacityLimiter(settings.max_event_streams)
     add_error_handlers(app)
     # The last one is the outermost.
     if quotas:
@@ -110,6 +114,7 @@ def create_app(
     add_reference(app)
     app.include_router(submission.make_router(settings))
     app.include_router(jobs.router)
+    app.include_router(events.router)
     app.include_router(snapshots.router)
     app.include_router(presets.router)
     app.include_router(masks.router)

@@ -83,19 +83,23 @@ class Problem(Exception):
         self.errors = errors
         self.headers = headers
 
-    def response(self, request: Request) -> JSONResponse:
-        """The problem as an answer to a request."""
+    def document(self, path: str) -> dict[str, Any]:
+        """What a client that asked for this path is told."""
         document = ProblemDocument(
             title=HTTPStatus(self.status).phrase,
             status=self.status,
             detail=self.detail,
-            instance=request.url.path,
+            instance=path,
             code=self.code,
             errors=[FieldError(pointer=_pointer(name), detail=text) for name, text in self.errors]
             if self.errors
             else None,
         )
-        content = document.model_dump(exclude_none=True)
+        return document.model_dump(exclude_none=True)
+
+    def response(self, request: Request) -> JSONResponse:
+        """The problem as an answer to a request."""
+        content = self.document(request.url.path)
         return JSONResponse(content, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 

@@ -105,6 +105,12 @@ class ApiSettings(Settings):
     url_fetches: int = Field(
         default=8, ge=1, description="URLs of files that are fetched at the same time; further ones wait."
     )
+    max_event_streams: int = Field(
+        default=500, ge=1, description="Streams of events that are open at the same time; further ones are refused."
+    )
+    events_keepalive_seconds: float = Field(
+        default=15.0, ge=0.1, le=3600, description="Seconds after which a stream without events sends a comment."
+    )
     decoders: int = Field(
         default=2,
         ge=1,

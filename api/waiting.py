@@ -1,17 +1,17 @@
 """``Prefer: wait=N`` (RFC 7240): the end of a job in the answer, instead of asking again and again."""
 
-from asyncio import CancelledError, current_task
+import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
 from anyio import CapacityLimiter, WouldBlock
-from anyio.to_thread import run_sync
 from fastapi import Depends, Header, Request, Response
 
 from api.deps import SettingsDep, StoreDep
 from api.errors import invalid_fields
+from api.watching import Watches
 from jobs.contract import Job
 from jobs.errors import JobsError
 from jobs.protocol import Store
@@ -28,17 +28,18 @@ class Wait:
 
     Attributes:
         seconds: 0 when it does not.
-        waiters: what limits how many wait at the same time, a thread each.
+        waiters: what limits how many wait at the same time.
     """
 
     seconds: int
     store: Store
+    watches: Watches
     waiters: CapacityLimiter
 
     async def end_of(self, job: Job, response: Response) -> Job:
         """The job when it has ended, or as it is after that time; at once where too many wait already.
 
-        Waiting is a preference: when the store goes away meanwhile, the job is answered as it was.
+        Waiting is a preference: when the store goes away or the server stops meanwhile, the job is answered as it was.
         """
         if not self.seconds or job.status.is_final:
             return job
@@ -49,13 +50,11 @@ class Wait:
             return job
         try:
             response.headers[APPLIED] = f"wait={self.seconds}"
-            with suppress(JobsError):
-                job = await run_sync(self.store.wait, job.id, float(self.seconds), limiter=CapacityLimiter(1))
-            return job
-        except CancelledError:  # by a server that stops; the client shall know its job nevertheless
-            task = current_task()
-            assert task is not None
-            task.uncancel()
+            with suppress(JobsError, TimeoutError):
+                async with asyncio.timeout(self.seconds), self.watches.of(job.id, self.store) as watch:
+                    async for job in watch:
+                        if job.status.is_final:
+                            break
             return job
         finally:
             self.waiters.release_on_behalf_of(place)
@@ -84,7 +83,7 @@ async def preferred_wait(
     if not (asked.isascii() and asked.isdigit()) or len(asked) > 9 or int(asked) > most:
         reason = f"wait must be a whole number of seconds, at most {most} (NST_MAX_WAIT_SECONDS)"
         raise invalid_fields([("Prefer", reason)], "invalid_header")
-    return Wait(int(asked), store, request.app.state.waiters)
+    return Wait(int(asked), store, request.app.state.watches, request.app.state.waiters)
 
 
 def _waits(headers: list[str]) -> Iterator[str]:

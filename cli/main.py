@@ -253,7 +253,7 @@ def submit(
 
     Several styles blend; with as many masks, each is painted where its mask is white.  Ctrl-C cancels the job.
     """
-    from cli.client import Client, JobFailed, RequestRefused
+    from client import NSTClient, ServiceError
 
     pictures = _pictures(content, style, style_id, mask, auto_mask, init_image)
     pictures = check_styles(pictures, engine, defaults=_defaults(preset, init_image), preset=preset)
@@ -275,9 +275,9 @@ def submit(
     if init_image:
         fields.setdefault("init", "image")
     try:
-        with Client(url, api_key) as client:
+        with NSTClient(url, api_key) as client:
             _submit_and_wait(client, pictures, output, fields)
-    except (RequestRefused, JobFailed) as error:
+    except ServiceError as error:
         raise fail(error) from None
 
 
@@ -320,18 +320,18 @@ def _submit_and_wait(
         check: called with each look at the job; what it raises ends the wait.
         patience: seconds for which the job may wait for a worker.
     """
-    from cli.client import JobFailed
+    from client import JobFailed
 
     files = [("content", pictures.content)] if pictures.content else []
     files += [("style", path) for path in pictures.styles]
     files += [("mask", path) for path in pictures.masks]
     if pictures.initial:
         files.append(("init_image", pictures.initial))
-    job = client.submit(files, fields)
+    job = client.submit_files(files, fields)
     deadline = monotonic() + patience
     try:
         with progress_bar("queued") as bar:
-            for seen in client.watch(job["id"]):
+            for seen in client.poll(job["id"]):
                 check()
                 job = seen
                 if job["status"] == "queued" and monotonic() > deadline:
@@ -368,9 +368,9 @@ def demo(
     iterations: Annotated[int | None, typer.Option(min=1, help="Default: the engine's.")] = None,
 ) -> None:
     """Start the whole service on free ports, paint the sample pair through HTTP, stop it again."""
-    from cli.client import Client, JobFailed, RequestRefused
     from cli.redis_server import RedisServerError
     from cli.up import Stack, StackError
+    from client import NSTClient, ServiceError
 
     output_format = format_of(output)
     end_as_with_ctrl_c()
@@ -381,12 +381,12 @@ def demo(
         try:
             with (
                 Stack("127.0.0.1", 0, Path(folder), quiet=True, own_redis=True) as stack,
-                Client(stack.url) as client,
+                NSTClient(stack.url) as client,
             ):
                 out.print(f"the service runs at {stack.url}; painting {content.name} in the style of {style.name}")
                 pictures = _pictures(content, [style], None, None, None, None)
                 _submit_and_wait(client, pictures, output, fields, check=stack.check, patience=DEMO_PATIENCE)
-        except (StackError, RedisServerError, RequestRefused, JobFailed) as error:
+        except (StackError, RedisServerError, ServiceError) as error:
             for log in sorted(Path(folder).glob("logs/*.log")):
                 err.print(f"--- {log.name}", log.read_text(errors="replace")[-3000:], sep="\n", markup=False)
             raise fail(error) from None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cli.console import fail, write
 
 if TYPE_CHECKING:
-    from cli.client import Client
+    from client import NSTClient
 
 SHEET = "sheet.jpg"
 ANIMATION = "evolution.webp"
@@ -32,11 +32,11 @@ class SnapshotFolder:
             self._write(SHEET, evolution_sheet(self._steps, self._load))
             self._write(ANIMATION, animation(self._steps, self._load))
 
-    def fetch(self, client: "Client", job_id: str) -> None:
+    def fetch(self, client: "NSTClient", job_id: str) -> None:
         """Keep all that a service has of a job, if anything.
 
         Raises:
-            RequestRefused: it cannot be had.
+            ServiceError: it cannot be had.
         """
         for step in client.snapshots(job_id):
             self.add(step, client.snapshot(job_id, step))

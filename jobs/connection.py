@@ -1,6 +1,7 @@
 """The connection to Redis that jobs and styles share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -24,8 +25,7 @@ def connect(url: str) -> Redis:
     """A client of ``redis://``, ``rediss://`` or ``unix://``; connections are made when they are needed."""
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 2)
     options: dict[str, Any] = {"socket_timeout": 10.0, "health_check_interval": 25, "retry": retry}
-    # Each thread that asks has one, and each request that waits; beyond the client's own bound, of 100, they would hear
-    # that Redis is away.
+    # Each thread that asks has one; beyond the client's own bound, of 100, they would hear that Redis is away.
     options["max_connections"] = MOST_CONNECTIONS
     if not url.startswith("unix://"):
         options |= {"socket_connect_timeout": 2.0, "socket_keepalive": True}
@@ -38,17 +38,24 @@ def transaction(redis: Redis, change: Callable[[Pipeline], R], *keys: str) -> R:
     return cast(R, run(change, *keys, value_from_callable=True))
 
 
-def reaching_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+@contextmanager
+def redis_within_reach() -> Iterator[None]:
     """Turns what says that Redis cannot serve at the moment into StoreUnavailable."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError) as error:
+        raise StoreUnavailable from error
+    except (OutOfMemoryError, ReadOnlyError) as error:
+        raise StoreUnavailable("The job store takes nothing more at the moment.") from error
+
+
+def reaching_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """A method with :func:`redis_within_reach` around it."""
 
     @wraps(method)
     def wrapper(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
+        with redis_within_reach():
             return method(self, *args, **kwargs)
-        except (ConnectionError, TimeoutError) as error:
-            raise StoreUnavailable from error
-        except (OutOfMemoryError, ReadOnlyError) as error:
-            raise StoreUnavailable("The job store takes nothing more at the moment.") from error
 
     return wrapper
 

@@ -184,13 +184,14 @@ class Urls(_Model):
     result: str
     preview: str
     snapshots: str
+    events: str
     cancel: str
 
     @classmethod
     def of(cls, job_id: str) -> Self:
         """The addresses of one job."""
         base = f"jobs/{job_id}"
-        parts = {name: f"{base}/{name}" for name in ("result", "preview", "snapshots", "cancel")}
+        parts = {name: f"{base}/{name}" for name in ("result", "preview", "snapshots", "events", "cancel")}
         return cls(self=base, **parts)
 
 
@@ -206,6 +207,7 @@ class Job(_Model):
 
     id: str
     status: Status = Status.QUEUED
+    revision: int = Field(default=0, ge=0, description="Grows with every change of the job.")
     method: Method = "gatys"
     created_at: datetime
     started_at: datetime | None = None
@@ -251,8 +253,8 @@ class Job(_Model):
         return self.model_copy(update={"webhook": self.webhook.model_copy(update={"url": url})})
 
     def evolve(self, **changes: Any) -> Self:
-        """A copy with some fields changed, validated."""
-        return self.model_validate({**self.model_dump(), **changes})
+        """A copy with some fields changed, validated; the next revision."""
+        return self.model_validate({**self.model_dump(), "revision": self.revision + 1, **changes})
 
 
 class JobPage(_Model):

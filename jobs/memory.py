@@ -1,7 +1,7 @@
 """Jobs in this process: the Redis store's twin, for tests and for use without a server."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from threading import Condition, RLock
 
@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from jobs.contract import OPTIONS_OF, Job, JobPage, Method, Snapshot, Status
 from jobs.errors import ExpiredJob, TooManyJobs, UnknownJob
+from jobs.news import LISTEN_SECONDS, Heard, State
 from jobs.protocol import NO_FILES, UNFINISHED, FileName, Rule, Store, rank
 from jobs.settings import Settings
 from jobs.tally import WEIGHT_OF_LATEST, Tally, increments, mean_field, mean_sample
@@ -40,10 +41,7 @@ class MemoryStore(Store):
         self._tally: dict[str, float] = {}
         self._lock = RLock()
         self._changed = Condition(self._lock)
-
-    @override
-    def close(self) -> None:
-        pass
+        self._heard: set[str] | None = None
 
     @override
     def ping(self) -> None:
@@ -94,12 +92,6 @@ class MemoryStore(Store):
             return Tally(dict(self._tally))
 
     @override
-    def wait(self, job_id: str, seconds: float) -> Job:
-        with self._lock:
-            self._changed.wait_for(lambda: self._entry(job_id).job.status.is_final, seconds)
-            return self._entry(job_id).job
-
-    @override
     def image(self, job_id: str, name: str) -> bytes:
         with self._lock:
             return self._entry(job_id).images[name]
@@ -146,7 +138,7 @@ class MemoryStore(Store):
             if entry is None and self._expired.pop(job_id, None) is None:
                 raise UnknownJob
             self._count(entry.job if entry else None, None)
-            self._changed.notify_all()
+            self._spread(job_id)
 
     @override
     def due_webhooks(self, limit: int) -> list[str]:
@@ -212,9 +204,10 @@ class MemoryStore(Store):
                 entry.token = None
             elif token is not None:
                 entry.token, entry.leased_until = token, time.monotonic() + self._settings.lease_seconds
-            self._count(entry.job, new)
-            entry.job = new
-            self._changed.notify_all()
+            if new is not entry.job:
+                self._count(entry.job, new)
+                entry.job = new
+                self._spread(job_id)
             return new
 
     def _tell(self, entry: _Entry, event: Event | None) -> None:
@@ -234,6 +227,33 @@ class MemoryStore(Store):
         if new and sample is not None:
             mean = self._tally.get(mean_field(new.method), sample)
             self._tally[mean_field(new.method)] = mean + WEIGHT_OF_LATEST * (sample - mean)
+
+    @override
+    def _listen(self) -> Generator[Heard, None, None]:
+        with self._lock:
+            self._heard = set()
+        yield None
+        while True:
+            with self._lock:
+                self._changed.wait_for(lambda: self._heard, LISTEN_SECONDS)
+                heard, self._heard = self._heard, set()
+            yield heard
+
+    @override
+    def _look(self, job_ids: list[str]) -> Mapping[str, State]:
+        with self._lock:
+            return {job_id: self._state(job_id) for job_id in job_ids}
+
+    def _state(self, job_id: str) -> State:
+        try:
+            return self._entry(job_id).job
+        except (UnknownJob, ExpiredJob) as gone:
+            return gone
+
+    def _spread(self, job_id: str) -> None:
+        if self._heard is not None:  # else nobody listens
+            self._heard.add(job_id)
+            self._changed.notify_all()
 
     def _entry(self, job_id: str) -> _Entry:
         self._drop_expired()

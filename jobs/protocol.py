@@ -1,14 +1,15 @@
 """The seam between jobs and where they are kept: Redis (``jobs.store``) or this process (``jobs.memory``)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, suppress
 from types import MappingProxyType
 from typing import Literal, cast, get_args
 
 from jobs import transitions
 from jobs.contract import Job, JobError, JobPage, Method, Metrics, Output, Priority, Progress, Snapshot, Status
 from jobs.errors import ExpiredJob, JobNotFinished, LeaseLost, UnknownJob
+from jobs.news import Heard, News, State, Tell
 from jobs.settings import Settings
 from jobs.tally import Tally
 from jobs.webhooks import Event
@@ -48,6 +49,7 @@ class Store(ABC):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._news = News(self._listen, self._look)
 
     @abstractmethod
     def create(self, job: Job, images: Mapping[str, bytes], *, owner: str = "", most_pending: int = 0) -> None:
@@ -86,9 +88,15 @@ class Store(ABC):
     def tally(self) -> Tally:
         """What has become of all jobs so far."""
 
-    @abstractmethod
-    def wait(self, job_id: str, seconds: float) -> Job:
-        """The job as soon as it has ended, or as it is after this time."""
+    def watch(self, job_id: str, tell: Tell) -> AbstractContextManager[None]:
+        """Tell somebody what becomes of a job, until the context ends; the job need not be there, nor the store.
+
+        After every change ``tell`` is called with the job as it is then, or with UnknownJob or ExpiredJob when it is
+        gone.  Changes that follow closely are told as one, and a state may be told again.  One that was read meanwhile
+        may be newer: :attr:`Job.revision` says so.  ``tell`` is called in a thread of the store's, where it must
+        neither block nor raise.  While the store cannot be reached nothing is told, and the present state when it can.
+        """
+        return self._news.watch(job_id, tell)
 
     @abstractmethod
     def image(self, job_id: str, name: str) -> bytes:
@@ -305,9 +313,17 @@ class Store(ABC):
     def ping(self) -> None:
         """Return when the store answers."""
 
-    @abstractmethod
     def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections and threads."""
+        self._news.close()
+
+    @abstractmethod
+    def _listen(self) -> Generator[Heard, None, None]:
+        """What changes from now on, as :class:`~jobs.news.News` asks for it; deleting is a change."""
+
+    @abstractmethod
+    def _look(self, job_ids: list[str]) -> Mapping[str, State]:
+        """The present states of these jobs, at once; those that another version has written are left out."""
 
     @abstractmethod
     def _file(self, job_id: str, name: FileName) -> bytes | None:

@@ -12,22 +12,22 @@
     nst:job:{id}:lease      the token of the worker that has it; gone when that worker is
     nst:job:{id}:holder     the same, but there for as long as the job is processing
     nst:job:{id}:known      its owner; outlives the rest, so that an expired job is told from one that never was
-    nst:job:{id}:ended      a channel, not a key: a message when the job has ended or was deleted
     nst:jobs                every id, sorted; ids are ULIDs, so this is the order of creation
     nst:jobs:{status}       the ids of one status
     nst:jobs:{status}:{method}  of those that are queued or processing, the ids of one method, in their order in line
     {one of the first two}:of:{owner}  the ids in it that are of one owner; jobs of nobody are in none
     nst:webhooks            the ids of jobs with such events, sorted by the time when the first of them is due
     nst:tally               what has become of all jobs, a hash of figures
+    nst:news                a channel, not a key: the id of each job that changes or is deleted
 
 All keys but the indexes of all owners and the tally expire.  Ids of expired jobs leave the indexes when somebody meets
 them there.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
-from time import monotonic, time
+from time import time
 from typing import Any, Self, cast
 
 from pydantic import ValidationError
@@ -35,10 +35,11 @@ from redis import Redis
 from redis.client import Pipeline
 from typing_extensions import override
 
-from jobs.connection import connect, reaching_redis, transaction
+from jobs.connection import connect, reaching_redis, redis_within_reach, transaction
 from jobs.contract import OPTIONS_OF, Job, JobPage, Method, Snapshot, Status
 from jobs.errors import ExpiredJob, TooManyJobs, UnknownJob, UnreadableJob
 from jobs.logs import about
+from jobs.news import LISTEN_SECONDS, Heard, State
 from jobs.protocol import NO_FILES, UNFINISHED, FileName, Rule, Store, rank
 from jobs.settings import Settings
 from jobs.tally import WEIGHT_OF_LATEST, Tally, increments, mean_field, mean_sample
@@ -49,6 +50,8 @@ logger = logging.getLogger(__name__)
 
 _INDEX = "nst:jobs"
 _OUTBOX = "nst:webhooks"
+
+_NEWS = "nst:news"
 
 #: How many of the oldest ids are looked at with each new job, to drop those that expired.
 _SWEEP = 10
@@ -100,10 +103,6 @@ class _Keys:
         self.known = f"{self.job}:known"
 
 
-def _ended_channel(job_id: str) -> str:
-    return f"nst:job:{job_id}:ended"
-
-
 class RedisStore(Store):
     """The store that the front end and the workers share."""
 
@@ -118,6 +117,7 @@ class RedisStore(Store):
 
     @override
     def close(self) -> None:
+        super().close()
         self._redis.close()
 
     @override
@@ -176,19 +176,6 @@ class RedisStore(Store):
     def tally(self) -> Tally:
         amounts = cast(dict[bytes, bytes], self._redis.hgetall(_TALLY))
         return Tally({name.decode(): float(amount) for name, amount in amounts.items()})
-
-    @override
-    @reaching_redis
-    def wait(self, job_id: str, seconds: float) -> Job:
-        until = monotonic() + seconds
-        with self._redis.pubsub() as news:  # type: ignore[no-untyped-call]
-            news.subscribe(_ended_channel(job_id))
-            while True:
-                # The first message confirms the subscription: what ends the job later than that is not missed.
-                news.get_message(timeout=max(0.0, until - monotonic()))
-                job = self._read(self._redis, job_id)
-                if job.status.is_final or monotonic() >= until:
-                    return job
 
     @override
     @reaching_redis
@@ -254,7 +241,7 @@ class RedisStore(Store):
             self._count(pipe, job, None)
             pipe.delete(*vars(keys).values())
             self._leave_indexes(pipe, owner.decode(), [job_id])
-            pipe.publish(_ended_channel(job_id), "")
+            pipe.publish(_NEWS, job_id)
 
         transaction(self._redis, forget, keys.job)
 
@@ -352,12 +339,12 @@ class RedisStore(Store):
                 pipe.delete(keys.lease, keys.holder)
                 if new.status.is_final:
                     pipe.delete(keys.checkpoint)
-                    if new.status is not old.status:
-                        pipe.publish(_ended_channel(job_id), "")
             elif token is not None:
                 if token != last:
                     pipe.set(keys.holder, token, ex=self._lifetime(new))
                 pipe.set(keys.lease, token, px=round(self._settings.lease_seconds * 1000))
+            if new is not old:
+                pipe.publish(_NEWS, job_id)
             return new
 
         # Besides the job, its lease is watched: a renewal between the check and the write voids taking the job over.
@@ -365,6 +352,32 @@ class RedisStore(Store):
         # would void every try; the holder's token changes when somebody else takes the job.
         guard = keys.holder if files or snapshot else keys.lease
         return transaction(self._redis, change, keys.job, guard)
+
+    @override
+    def _listen(self) -> Generator[Heard, None, None]:
+        with redis_within_reach(), self._redis.pubsub() as news:  # type: ignore[no-untyped-call]
+            news.subscribe(_NEWS)
+            while True:
+                heard: set[str] = set()
+                missed = False
+                message = news.get_message(timeout=LISTEN_SECONDS)
+                while message:
+                    # A subscription is confirmed: the first, or another after the connection was lost and made anew.
+                    missed |= message["type"] == "subscribe"
+                    heard |= {message["data"].decode()} if message["type"] == "message" else set()
+                    message = news.get_message()
+                yield None if missed else heard
+
+    @override
+    @reaching_redis
+    def _look(self, job_ids: list[str]) -> Mapping[str, State]:
+        documents = cast(list[bytes | None], self._redis.mget([_Keys(job_id).job for job_id in job_ids]))
+        found = {job_id: document for job_id, document in zip(job_ids, documents, strict=True) if document is not None}
+        states: dict[str, State] = {job.id: job for job in self._valid(found)}
+        for job_id in job_ids:
+            if job_id not in found:
+                states[job_id] = ExpiredJob() if self._redis.exists(_Keys(job_id).known) else UnknownJob()
+        return states
 
     def _tell(self, pipe: Pipeline, job: Job, event: Event) -> None:
         """Have an event wait to be sent."""
@@ -438,8 +451,13 @@ class RedisStore(Store):
 
     def _readable(self, ids: list[str], owner: str) -> list[Job]:
         """The jobs of these ids, without those that expired or that another version has written."""
+        return self._valid(self._documents(ids, owner))
+
+    @staticmethod
+    def _valid(documents: Mapping[str, bytes]) -> list[Job]:
+        """The jobs in these documents, without those that another version has written."""
         jobs = []
-        for job_id, document in self._documents(ids, owner).items():
+        for job_id, document in documents.items():
             try:
                 jobs.append(Job.model_validate_json(document))
             except ValidationError as error:

@@ -15,7 +15,7 @@ def lifetime(job: Job, settings: Settings) -> int:
 
 def canceled(job: Job, settings: Settings, *, held: bool) -> Job:
     """The job after a client asked to cancel it; ``held`` says whether a worker has its lease."""
-    if job.status.is_final:
+    if job.status.is_final or (held and job.cancel_requested_at):
         return job
     asked = job.evolve(cancel_requested_at=job.cancel_requested_at or now())
     return asked if held else _ended(asked, settings, Status.CANCELED)

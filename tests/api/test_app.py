@@ -55,6 +55,7 @@ def client_without_redis(make_client):
         ("GET", "/jobs"),
         ("GET", "/jobs/01K00000000000000000000000"),
         ("GET", "/jobs/01K00000000000000000000000/result"),
+        ("GET", "/jobs/01K00000000000000000000000/events"),
         ("DELETE", "/jobs/01K00000000000000000000000"),
         ("POST", "/jobs/01K00000000000000000000000/cancel"),
     ],

@@ -136,7 +136,10 @@ def test_each_sees_its_own_jobs(guarded, store: Store, png: bytes) -> None:
 @pytest.mark.parametrize(
     ("method", "part"),
     [
-        *(("GET", part) for part in ("", "/result", "/preview", "/snapshots", "/snapshots/5", "/snapshots/sheet")),
+        *(
+            ("GET", part)
+            for part in ("", "/result", "/preview", "/events", "/snapshots", "/snapshots/5", "/snapshots/sheet")
+        ),
         ("GET", "/snapshots/animation"),
         ("HEAD", "/result"),
         ("POST", "/cancel"),

@@ -1,6 +1,7 @@
 """``Prefer: wait``."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from threading import Event
 from time import sleep
 
@@ -8,6 +9,7 @@ import pytest
 
 from jobs.contract import Job, JobInput, Status, Urls, new_job_id, now
 from jobs.errors import StoreUnavailable
+from jobs.news import Tell
 from jobs.protocol import Store
 
 APPLIED = "preference-applied"
@@ -78,13 +80,13 @@ def test_a_wait_that_cannot_be_is_refused_before_the_job_is_made(client, store: 
 def test_when_too_many_wait_further_ones_are_answered_at_once(
     make_client, store: Store, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waits, wait = Event(), store.wait
+    waits, watch = Event(), store.watch
 
-    def told_wait(job_id: str, seconds: float) -> Job:
+    def told_watch(job_id: str, tell: Tell) -> AbstractContextManager[None]:
         waits.set()
-        return wait(job_id, seconds)
+        return watch(job_id, tell)
 
-    monkeypatch.setattr(store, "wait", told_wait)
+    monkeypatch.setattr(store, "watch", told_watch)
     with make_client(max_waiting=1) as client, ThreadPoolExecutor(1) as threads:
         first = threads.submit(client.get, f"/jobs/{job_id}", headers={"Prefer": "wait=60"})
         assert waits.wait(60)
@@ -98,10 +100,11 @@ def test_when_too_many_wait_further_ones_are_answered_at_once(
 def test_a_job_that_was_accepted_is_answered_when_the_store_goes_away(
     client, store: Store, png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(job_id: str, seconds: float) -> Job:
+    def away(job_id: str) -> Job:
         raise StoreUnavailable
 
-    monkeypatch.setattr(store, "wait", away)
+    get = store.get
+    monkeypatch.setattr(store, "get", away)
     response = client.post("/jobs", files={"content": png, "style": png}, headers={"Prefer": "wait=5"})
     assert (response.status_code, response.json()["status"]) == (202, "queued")
-    assert store.get(response.json()["id"]).status is Status.QUEUED
+    assert get(response.json()["id"]).status is Status.QUEUED

@@ -13,7 +13,7 @@ from click.testing import Result
 from PIL import Image
 from PIL.ExifTags import Base
 
-from cli.client import Client
+from client import NSTClient
 from nst_core.record import Record
 
 Run = Callable[..., Result]
@@ -116,11 +116,11 @@ def test_only_what_is_given_is_submitted(
 ) -> None:
     sent: list[dict[str, Any]] = []
 
-    def submit(client: Client, files: Any, fields: dict[str, Any]) -> None:
+    def submit(client: NSTClient, files: Any, fields: dict[str, Any]) -> None:
         sent.append(fields)
         raise KeyError  # enough is known
 
-    monkeypatch.setattr(Client, "submit", submit)
+    monkeypatch.setattr(NSTClient, "submit_files", submit)
     arguments = ("submit", photograph, "--style-id", "waves", "--out", tmp_path / "a.png")
     nst(*arguments)
     nst(*arguments, "--bit-depth", 16, "--keep-metadata")

@@ -692,18 +692,6 @@ def test_a_store_that_is_away_says_so() -> None:
             change()
 
 
-def test_many_can_wait_at_the_same_time(redis_url: str) -> None:
-    store = RedisStore.connect(redis_url, Settings())
-    job_id = add_job(store)
-    with ThreadPoolExecutor(150) as pool, redis.Redis.from_url(redis_url) as client:
-        waiting = [pool.submit(store.wait, job_id, 30.0) for _ in range(150)]
-        channel = f"nst:job:{job_id}:ended"
-        wait_until(lambda: client.pubsub_numsub(channel)[0][1] == 150)
-        store.request_cancel(job_id)
-        assert {future.result().status for future in waiting} == {Status.CANCELED}
-    store.close()
-
-
 def test_a_full_redis_refuses_new_jobs_as_unavailable(redis_url: str) -> None:
     store = RedisStore.connect(redis_url, Settings())
     with redis.Redis.from_url(redis_url) as client:
@@ -746,51 +734,6 @@ def test_a_write_of_files_outlasts_the_renewals_of_its_own_lease(store: Store) -
     store._change(job_id, rule, {"checkpoint": b"large"}, token="a")
     assert calls == [job_id]
     assert store.checkpoint(job_id) == b"large"
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        lambda store, job_id: succeed(store, job_id),
-        lambda store, job_id: store.finish(job_id, "a", status=Status.FAILED, error=FAILURE),
-        lambda store, job_id: store.finish(job_id, "a", status=Status.CANCELED),
-    ],
-)
-def test_who_waits_for_a_job_gets_it_when_it_has_ended(store: Store, end: Callable[[Store, str], Job]) -> None:
-    job_id = add_job(store)
-    start(store, job_id)
-    with ThreadPoolExecutor(3) as threads:
-        waiting = [threads.submit(store.wait, job_id, 600) for _ in range(3)]
-        store.update(job_id, "a", progress=Progress(fraction=0.5))  # is not its end
-        ended = end(store, job_id)
-        assert [waiter.result() for waiter in waiting] == [ended] * 3
-    assert store.wait(job_id, 600) == ended
-
-
-def test_the_end_between_the_look_and_the_subscription_is_not_missed(store: Store) -> None:
-    with ThreadPoolExecutor(1) as threads:
-        for _ in range(30):
-            job_id = add_job(store)
-            waiting = threads.submit(store.wait, job_id, 600)
-            store.request_cancel(job_id)
-            assert waiting.result().status is Status.CANCELED
-
-
-def test_who_waits_no_longer_gets_the_job_as_it_is(store: Store) -> None:
-    job_id = add_job(store)
-    for seconds in (0, 0.05):
-        assert store.wait(job_id, seconds).status is Status.QUEUED
-
-
-def test_who_waits_for_a_job_learns_that_it_was_deleted(store: Store) -> None:
-    job_id = add_job(store)
-    with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(store.wait, job_id, 600)
-        store.delete(job_id)
-        with pytest.raises(UnknownJob):
-            waiting.result()
-    with pytest.raises(UnknownJob):
-        store.wait(new_job_id(), 600)
 
 
 def a_snapshot(step: int, width: int = 64) -> Snapshot:

@@ -1,0 +1,259 @@
+"""A client of the HTTP contract."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from uuid import uuid4
+
+import httpx
+
+from client.errors import RequestRefused, Unreachable
+
+#: A job's document, as docs/api.md describes it.
+Job = dict[str, Any]
+
+#: A file on this machine, the bytes of one, or the URL of one that the server shall fetch.
+Picture = Path | bytes | str
+
+FINAL = ("succeeded", "failed", "canceled")
+
+#: Seconds between two looks at a job.
+POLL_EVERY = 0.3
+
+#: Seconds until a stream of events that broke off is asked for again.
+RECONNECT_AFTER = 1.0
+
+#: Times that a call is tried again which the server could not serve at the moment.
+RETRIES = 5
+
+#: Seconds; when the server asks for more patience than that, its refusal is the answer.
+LONGEST_PAUSE = 30
+
+#: The code with which a stream of events is refused; the job can be asked for all the same.
+TOO_MANY_STREAMS = "too_many_streams"
+
+#: Names of this machine, for which no proxy of the environment is asked.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Event(NamedTuple):
+    """An event of a job: ``status``, ``progress``, ``preview`` or ``done``."""
+
+    name: str
+    data: dict[str, Any]
+    id: str
+
+
+class NSTClient:
+    """Talks to a running service; a context manager.
+
+    Every call is tried again when the server says 503 and that it is worth coming back soon.  No job is made twice by
+    that: each is sent with an ``Idempotency-Key`` of its own.
+
+    Args:
+        url: where the service is, with the path under which a proxy serves it.
+        api_key: where the server asks for one.
+
+    Raises:
+        RequestRefused: every method, with the server's problem document.
+        Unreachable: every method, when there is no answer.
+    """
+
+    def __init__(self, url: str, api_key: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        proxied = httpx.URL(self.url).host not in LOOPBACK
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx.Client(base_url=self.url, timeout=60, trust_env=proxied, headers=headers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.close()
+
+    def submit(
+        self,
+        content: Picture | None = None,
+        style: Picture | None = None,
+        *,
+        style_id: str | None = None,
+        **options: Any,
+    ) -> Job:
+        """``POST /jobs``: the job as accepted.
+
+        Args:
+            content: the picture to paint.
+            style: the painting.
+            style_id: a style of the gallery instead.
+            options: the other fields; lists are sent as such, ``None`` is not sent.
+        """
+        given = {"content": content, "style": style}
+        files = [(name, picture) for name, picture in given.items() if isinstance(picture, Path | bytes)]
+        fields = {name: picture for name, picture in given.items() if isinstance(picture, str)}
+        return self.submit_files(files, {**fields, "style_id": style_id, **options})
+
+    def submit_files(self, files: Iterable[tuple[str, Path | bytes]], fields: Mapping[str, Any]) -> Job:
+        """``POST /jobs`` with files for any fields, of which some may come several times: the job as accepted."""
+        sent = [(name, (file.name, file.read_bytes()) if isinstance(file, Path) else file) for name, file in files]
+        data = {name: _as_field(value) for name, value in fields.items() if value is not None}
+        return self._json("POST", "/jobs", files=sent, data=data, headers={"Idempotency-Key": str(uuid4())})
+
+    def get(self, job_id: str) -> Job:
+        """``GET /jobs/{id}``: the job as it is now."""
+        return self._json("GET", f"/jobs/{job_id}")
+
+    def list_jobs(self, **filters: Any) -> Iterator[Job]:
+        """``GET /jobs``: the jobs, newest first, page after page; ``status`` and ``method`` choose some."""
+        page: dict[str, Any] = {"next_cursor": None}
+        while page["next_cursor"] or "items" not in page:
+            cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else {}
+            page = self._json("GET", "/jobs", params={**filters, **cursor})
+            yield from page["items"]
+
+    def poll(self, job_id: str) -> Iterator[Job]:
+        """The job again and again until it has ended."""
+        while True:
+            job = self.get(job_id)
+            yield job
+            if job["status"] in FINAL:
+                return
+            sleep(POLL_EVERY)
+
+    def events(self, job_id: str, timeout: float | None = None) -> Iterator[Event]:
+        """``GET /jobs/{id}/events``: what becomes of the job, ``done`` at last; goes on where a stream broke off.
+
+        Raises:
+            RequestRefused: also when the job was deleted meanwhile.
+            TimeoutError: the job has not ended within so many seconds.
+        """
+        deadline = monotonic() + timeout if timeout is not None else float("inf")
+        had, failures = "", 0
+        while True:
+            left = deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError(f"job {job_id} has not ended within {timeout:g} s")
+            try:
+                for event in self._stream(job_id, had, min(60.0, left)):
+                    had, failures = event.id, 0
+                    yield event
+                    if event.name == "done":
+                        return
+                    if monotonic() > deadline:
+                        break
+            except RequestRefused as refused:
+                failures += 1
+                if refused.status != 503 or refused.code == TOO_MANY_STREAMS or failures > RETRIES:
+                    raise
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failures += 1
+                if failures > RETRIES:
+                    raise Unreachable(f"{self.url} cannot be reached: {error}") from None
+            except httpx.TransportError:  # it broke off, or nothing came for long
+                failures = 0
+            sleep(max(0.0, min(RECONNECT_AFTER, deadline - monotonic())))
+
+    def wait(self, job_id: str, timeout: float | None = None) -> Job:
+        """The job when it has ended, by its events, or by asking again and again where the server has no stream left.
+
+        Raises:
+            TimeoutError: it has not ended within so many seconds.
+        """
+        began = monotonic()
+        try:
+            for event in self.events(job_id, timeout):
+                if event.name == "done":
+                    return event.data
+        except RequestRefused as refused:
+            if refused.code != TOO_MANY_STREAMS:
+                raise
+        for job in self.poll(job_id):
+            if job["status"] in FINAL:
+                return job
+            if timeout is not None and monotonic() - began > timeout:
+                break
+        raise TimeoutError(f"job {job_id} has not ended within {timeout:g} s")
+
+    def result(self, job_id: str) -> bytes:
+        """``GET /jobs/{id}/result``: the picture's file."""
+        return self._request("GET", f"/jobs/{job_id}/result").content
+
+    def preview(self, job_id: str) -> bytes:
+        """``GET /jobs/{id}/preview``: the latest intermediate picture, a JPEG."""
+        return self._request("GET", f"/jobs/{job_id}/preview").content
+
+    def snapshots(self, job_id: str) -> list[int]:
+        """``GET /jobs/{id}/snapshots``: the steps of which there is a picture."""
+        return [snapshot["step"] for snapshot in self._json("GET", f"/jobs/{job_id}/snapshots")["items"]]
+
+    def snapshot(self, job_id: str, name: int | str) -> bytes:
+        """``GET /jobs/{id}/snapshots/{name}``: the file of a step, of the ``sheet`` or of the ``animation``."""
+        return self._request("GET", f"/jobs/{job_id}/snapshots/{name}").content
+
+    def cancel(self, job_id: str) -> Job:
+        """``POST /jobs/{id}/cancel``: the job, which ends at once or soon."""
+        return self._json("POST", f"/jobs/{job_id}/cancel")
+
+    def delete(self, job_id: str) -> None:
+        """``DELETE /jobs/{id}``: the job is forgotten with all its pictures."""
+        self._request("DELETE", f"/jobs/{job_id}")
+
+    def _stream(self, job_id: str, had: str, read_timeout: float) -> Iterator[Event]:
+        headers = {"Last-Event-ID": had} if had else {}
+        timeout = httpx.Timeout(60, read=read_timeout)
+        with self._http.stream("GET", f"/jobs/{job_id}/events", headers=headers, timeout=timeout) as response:
+            if response.is_error:
+                response.read()
+                raise _refusal(response)
+            fields: dict[str, str] = {}
+            for line in response.iter_lines():
+                name, _, value = line.partition(": ")
+                fields[name] = value
+                if not line:
+                    if "event" in fields:
+                        data = json.loads(fields["data"])
+                        if fields["event"] == "gone":
+                            raise RequestRefused(data["status"], data)
+                        yield Event(fields["event"], data, fields["id"])
+                    fields = {}
+        raise httpx.RemoteProtocolError("the stream ended before the job")
+
+    def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        document: dict[str, Any] = self._request(method, path, **arguments).json()
+        return document
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        for tries_left in reversed(range(RETRIES + 1)):
+            try:
+                response = self._http.request(method, path, **arguments)
+            except httpx.HTTPError as error:
+                raise Unreachable(f"{self.url} cannot be reached: {error}") from None
+            after = response.headers.get("Retry-After", "")
+            if response.status_code != 503 or not tries_left or not after.isdigit() or int(after) > LONGEST_PAUSE:
+                break
+            sleep(int(after))
+        if response.is_error:
+            raise _refusal(response)
+        return response
+
+
+def _as_field(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _refusal(response: httpx.Response) -> RequestRefused:
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    return RequestRefused(response.status_code, problem if isinstance(problem, dict) else {})
