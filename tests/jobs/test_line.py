@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.contract import Job, JobInput, Method, Output, Progress, QueuePlace, Status, Urls, new_job_id, now
+from jobs.contract import Job, JobInput, Method, Output, Priority, Progress, QueuePlace, Status, Urls, new_job_id, now
 from jobs.line import Line
 from jobs.protocol import Store
 from jobs.roster import Roster, WorkerProcess
@@ -27,12 +27,11 @@ def sign_in(roster: Roster, name: str, *queues: str) -> None:
     roster.sign_in(WorkerProcess(name=name, queues=list(queues), version="1", started_at=now()))
 
 
-def add_job(store: Store, method: Method) -> str:
+def add_job(store: Store, method: Method, priority: Priority = "normal") -> str:
     job_id = new_job_id()
     job_input = JobInput(params={}, style_sha256=[])
-    store.create(
-        Job(id=job_id, method=method, created_at=now(), input=job_input, urls=Urls.of(job_id)), {"content": b"c"}
-    )
+    job = Job(id=job_id, method=method, priority=priority, created_at=now(), input=job_input, urls=Urls.of(job_id))
+    store.create(job, {"content": b"c"})
     return job_id
 
 
@@ -64,6 +63,12 @@ def test_jobs_wait_in_the_order_of_their_coming(store: Store, line: Line) -> Non
     assert [place(line, job_id).position for job_id in (first, third)] == [1, 2]
     store.delete(first)
     assert place(line, third).position == 1
+
+
+def test_the_urgent_ones_are_taken_first(store: Store, line: Line) -> None:
+    low, normal = add_job(store, "fast", "low"), add_job(store, "fast")
+    high, later = add_job(store, "fast", "high"), add_job(store, "fast")
+    assert [place(line, job_id).position for job_id in (high, normal, later, low)] == [1, 2, 3, 4]
 
 
 def test_nothing_is_estimated_without_workers_or_experience(store: Store, line: Line, roster: Roster) -> None:
