@@ -173,7 +173,15 @@ class FormReader:
             return options.from_mapping(values)
         except InvalidOptions as error:
             self.refuse(error.field or "", str(error))
-            return None
+        # Of several numbers out of their bounds each is told, not the first alone.
+        for name, value in values.items():
+            if isinstance(value, int | float):
+                try:
+                    options.from_mapping({name: value})
+                except InvalidOptions as error:
+                    if error.field == name:
+                        self.refuse(name, str(error))
+        return None
 
     def metadata(self) -> dict[str, Any]:
         """The client's own object."""

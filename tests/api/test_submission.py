@@ -456,6 +456,12 @@ def encoded(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
+def test_every_number_out_of_its_bounds_is_told(client, png: bytes) -> None:
+    fields = {"size": "10", "iterations": "0", "tile": "100", "seed": "-1", "color": "foo"}
+    errors = client.post("/jobs", files=files(png), data=fields).json()["errors"]
+    assert {error["pointer"] for error in errors} >= {"#/size", "#/iterations", "#/tile", "#/seed"}
+
+
 def test_a_mask_may_be_found(client, png: bytes) -> None:
     disc = Image.new("RGB", (96, 72), (30, 60, 120))
     ImageDraw.Draw(disc).ellipse((30, 20, 66, 56), fill=(230, 160, 40))
