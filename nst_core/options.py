@@ -450,7 +450,7 @@ def _checked(name: str, hint: Any, value: Any, limits: Mapping[str, Any]) -> Any
     if hint is float and not math.isfinite(value):
         raise InvalidOptions(f"{name} must be a finite number", field=name)
     if (low is not None and value < low) or (high is not None and value > high):
-        raise InvalidOptions(f"{name} must be between {low:g} and {high:g}, not {value:g}", field=name)
+        raise InvalidOptions(f"{name} must be between {low:.15g} and {high:.15g}, not {value:.15g}", field=name)
     return value
 
 
