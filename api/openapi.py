@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.errors import MEDIA_TYPE
+from api.examples import add_examples
 from api.guard import OPEN
 
 #: How a key is sent, where there are keys.
@@ -39,6 +40,7 @@ class DocumentedAPI(FastAPI):
                 for operation in operations.values():
                     self._add_refusals(operation, is_open=path in OPEN)
                     _correct_responses(operation["responses"])
+                    add_examples(path, operation)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(unused, None)
             if self._guarded:
