@@ -144,6 +144,7 @@ def tried(strategy: st.SearchStrategy[schemathesis.Case], examples: int = 12, **
     )
     @given(case=strategy)
     def send(case: schemathesis.Case) -> None:
+        (case.headers or {}).pop("Authorization", None)  # of a key that there is not
         case.call_and_validate(headers={"X-API-Key": KEY}, **checks)
 
     send()
@@ -192,14 +193,13 @@ def test_what_the_document_rules_out_is_refused(schema: schemathesis.BaseSchema,
 def test_single_fields_of_the_document_are_accepted_or_refused(
     schema: schemathesis.BaseSchema, method: str, path: str
 ) -> None:
-    def with_fields(case: schemathesis.Case, names: list[str]) -> schemathesis.Case:
-        added = {name: case.body[name] for name in names if name in case.body}
+    def with_fields(case: schemathesis.Case, chosen: slice) -> schemathesis.Case:
+        added = {name: case.body[name] for name in sorted(case.body)[chosen]}
         case.body = ACCEPTED[path][case.media_type] | added
         return case
 
-    form = DOCUMENT["paths"][path][method]["requestBody"]["content"][FORM]["schema"]
-    names = st.lists(st.sampled_from(list(form["properties"])), max_size=3)
+    few = st.builds(lambda first: slice(first, first + 2), st.integers(0, 8))
     cases = operation_of(schema, method, path).as_strategy(POSITIVE)
     # The case tells no more whether its body fits.
     excluded = [schemathesis.checks.positive_data_acceptance, schemathesis.checks.negative_data_rejection]
-    tried(st.builds(with_fields, cases, names), 10 if path == "/masks" else 50, excluded_checks=excluded)
+    tried(st.builds(with_fields, cases, few), 10 if path == "/masks" else 50, excluded_checks=excluded)
