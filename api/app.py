@@ -12,6 +12,7 @@ from api.access import AccessLog
 from api.cors import Cors, OtherSites
 from api.errors import add_error_handlers
 from api.guard import Guard, RateLimits
+from api.hosts import Hosts
 from api.keys import KeyRing, default_limits
 from api.links import Fetcher
 from api.metrics import Metrics
@@ -103,6 +104,8 @@ def create_app(
         app.add_middleware(RateLimits, quotas=quotas, max_request_bytes=settings.max_request_bytes)
     app.add_middleware(Guard, keys=keys, limits=limits)
     app.add_middleware(OtherSites, origins=settings.cors_origins)
+    if not keys:  # a page that takes our name has no key
+        app.add_middleware(Hosts, names=settings.allowed_hosts)
     app.add_middleware(Faults)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)

@@ -32,8 +32,8 @@ async def sent_body(
     JSON takes several times its memory while it is parsed; so much of it is parsed at a time as ``limiter`` lets.
 
     Raises:
-        Problem: 400 the body is broken off, or neither a form nor a JSON object, 413 it or one of its files is larger
-            than the settings allow, 415 it is of another type.
+        Problem: 400 the body is broken off, or neither a form nor a JSON object, 408 it takes too long, 413 it or one
+            of its files is larger than the settings allow, 415 it is of another type.
     """
     media_type, parameters = parse_options_header(request.headers.get("content-type"))
     if media_type not in (FORM_TYPE.encode(), JSON_TYPE.encode()):

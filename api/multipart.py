@@ -7,6 +7,7 @@ not it tells the length beforehand.
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CancelScope, current_time
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -29,8 +30,8 @@ async def multipart_form(
     """The fields and files of a request; the files are closed afterwards.
 
     Raises:
-        Problem: 400 the body is broken off or not multipart, 413 it or one of its files is larger than the settings
-            allow.
+        Problem: 400 the body is broken off or not multipart, 408 it takes too long, 413 it or one of its files is
+            larger than the settings allow.
     """
     parser = _LimitedParser(request, settings, max_files)
     try:
@@ -82,17 +83,23 @@ async def limited(request: Request, settings: ApiSettings) -> AsyncGenerator[byt
     """The bytes of a body.
 
     Raises:
-        Problem: 400 the client went away, 413 there are more than the settings allow.
+        Problem: 400 the client went away, 408 they take longer, or 413 there are more than the settings allow.
     """
-    received = 0
-    try:
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > settings.max_request_bytes:
-                raise body_too_large(settings)
-            yield chunk
-    except ClientDisconnect:
-        raise malformed("The client went away.") from None
+    chunks, received, deadline = request.stream(), 0, current_time() + settings.body_timeout_seconds
+    while True:
+        with CancelScope(deadline=deadline) as patience:
+            try:
+                chunk = await anext(chunks, None)
+            except ClientDisconnect:
+                raise malformed("The client went away.") from None
+        if patience.cancelled_caught:
+            raise _too_slow(settings)
+        if chunk is None:
+            return
+        received += len(chunk)
+        if received > settings.max_request_bytes:
+            raise body_too_large(settings)
+        yield chunk
 
 
 def body_too_large(settings: ApiSettings) -> Problem:
@@ -101,6 +108,13 @@ def body_too_large(settings: ApiSettings) -> Problem:
     return Problem(
         413, "body_too_large", f"The request's body is larger than the limit of {limit} bytes (NST_MAX_REQUEST_BYTES)."
     )
+
+
+def _too_slow(settings: ApiSettings) -> Problem:
+    limit = f"{settings.body_timeout_seconds:g} seconds (NST_BODY_TIMEOUT_SECONDS)"
+    detail = f"The request's body took longer than the limit of {limit}."
+    # Closed: otherwise the rest of the body would be waited for before the next request.
+    return Problem(408, "body_too_slow", detail, headers={"Connection": "close"})
 
 
 def malformed(detail: str) -> Problem:

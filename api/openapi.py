@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.errors import MEDIA_TYPE
+from api.examples import add_examples
 from api.guard import OPEN
 
 #: How a key is sent, where there are keys.
@@ -36,10 +37,10 @@ class DocumentedAPI(FastAPI):
         if self.openapi_schema is None:
             schema = super().openapi()
             for path, operations in schema["paths"].items():
-                for method, operation in operations.items():
-                    if path not in OPEN:
-                        self._guard(method, operation)
+                for operation in operations.values():
+                    self._add_refusals(operation, is_open=path in OPEN)
                     _correct_responses(operation["responses"])
+                    add_examples(path, operation)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(unused, None)
             if self._guarded:
@@ -47,11 +48,11 @@ class DocumentedAPI(FastAPI):
         document: dict[str, Any] = self.openapi_schema or schema
         return document
 
-    def _guard(self, method: str, operation: dict[str, Any]) -> None:
-        for status in [403] * (method != "get") + self._refusals:
+    def _add_refusals(self, operation: dict[str, Any], *, is_open: bool) -> None:
+        for status in [403] if is_open else [403, *self._refusals]:
             refusal = {"description": HTTPStatus(status).phrase, "content": dict(_PROBLEM)}
             operation["responses"].setdefault(str(status), refusal)
-        if self._guarded:
+        if self._guarded and not is_open:
             operation["security"] = [{name: []} for name in _SCHEMES]
 
 

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from api.cors import Origins
+from api.hosts import HostNames
 from jobs.settings import OptionalPath, Settings
 from nst_core.options import LARGEST_SIDE, SMALLEST_SIDE
 
@@ -46,6 +47,11 @@ class ApiSettings(Settings):
         default=[],
         description="Origins whose pages may use the API from a browser, separated by commas, or * for all.",
     )
+    allowed_hosts: HostNames = Field(
+        default=[],
+        description="Names by which the API may be asked for without keys besides addresses and names of private "
+        "networks, separated by commas, or * for any.",
+    )
     default_size: int = Field(
         default=512,
         ge=SMALLEST_SIDE,
@@ -79,6 +85,9 @@ class ApiSettings(Settings):
     )
     max_upload_bytes: int = Field(default=25_000_000, ge=1, description="Largest image file in bytes.")
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="Largest body of a request in bytes.")
+    body_timeout_seconds: float = Field(
+        default=60.0, ge=0.1, le=86_400, description="Longest that the body of a request may take to arrive."
+    )
     max_queued_jobs: int = Field(
         default=1000, ge=0, description="Jobs that wait at the same time; further ones are refused. 0: any number."
     )

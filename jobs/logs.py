@@ -20,6 +20,9 @@ request_in_hand: ContextVar[str | None] = ContextVar("request_in_hand", default=
 #: Libraries that would tell the addresses that they ask, with all that stands in them.
 _TALKATIVE = ("httpx", "httpcore")
 
+#: Libraries that would tell what is wrong with a file in its own words: whoever sent it is told.
+_QUOTING = ("PIL", "tifffile")
+
 #: Servers that bring handlers of their own.
 _SERVERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
@@ -59,6 +62,8 @@ def set_up(settings: Settings) -> None:
         logger.setLevel(logging.NOTSET)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _QUOTING:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _add_context(record: logging.LogRecord) -> bool:

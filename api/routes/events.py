@@ -54,7 +54,7 @@ async def _place(request: Request, settings: ApiSettings) -> AsyncIterator[None]
     response_class=Response,
     responses=problems(404, 410, 503)
     | {
-        200: {"description": "The events.", "content": {_MEDIA_TYPE: {"schema": {"type": "string"}}}},
+        200: {"description": "The events.", "content": {_MEDIA_TYPE: {}}},
         204: {"description": "The job has ended, and `Last-Event-ID` names its last event."},
     },
     summary="Follow a job",

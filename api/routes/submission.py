@@ -37,7 +37,7 @@ def make_router(settings: ApiSettings) -> APIRouter:
         job_form_schema(settings),
         tag="jobs",
         summary="Paint an image in the style of another",
-        refusals=(400, 409, 410, 413, 415, 422, 503),
+        refusals=(400, 408, 409, 410, 413, 415, 422, 503),
     )
 
 

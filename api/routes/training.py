@@ -37,7 +37,7 @@ def make_router(settings: ApiSettings) -> APIRouter:
         style_form_schema(settings),
         tag="styles",
         summary="Train a style",
-        refusals=(400, 403, 409, 410, 413, 415, 422, 503),
+        refusals=(400, 403, 408, 409, 410, 413, 415, 422, 503),
     )
 
 

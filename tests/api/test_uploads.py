@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import imagecodecs
 import numpy as np
 import pytest
+import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -191,7 +192,7 @@ def test_a_body_without_a_length_is_refused_when_it_gets_over_the_limit(make_cli
 
 def test_too_many_parts_are_refused(client, png: bytes) -> None:
     for part in (file_part("style", b""), b'--x\r\nContent-Disposition: form-data; name="seed"\r\n\r\n1\r\n'):
-        body, headers = multipart(part * 300 + b"--x--\r\n")
+        body, headers = multipart(part * 10_000 + b"--x--\r\n")
         response = client.post("/jobs", content=body, headers=headers)
         assert (response.status_code, response.json()["code"]) == (400, "malformed_body")
 
@@ -272,3 +273,63 @@ def test_no_image_is_a_fault_of_the_server(
     data = bytearray(picture(20, 20, kind=kind))
     data[position % len(data)] = byte
     assert post(client, bytes(data), png).status_code in (202, 400, 413, 415, 422)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../../../../etc/passwd", "/etc/passwd", "..\\..\\a.png", "C:\\a.png", "a.png\\0.php", "\u202egnp.exe", "."),
+        *("", " ", "con", "|id", "$(id)", "<script>", "a" * 1000),
+    ],
+)
+def test_the_name_of_a_file_means_nothing(client, redis_url: str, png: bytes, name: str) -> None:
+    sent = file_part("content", png).replace(b'"a"', b'"' + name.encode() + b'"', 1) + file_part("style", png)
+    body, headers = multipart(sent + b"--x--\r\n")
+    response = client.post("/jobs", content=body, headers=headers)
+    assert response.status_code == 202
+    if len(name) > 5:
+        with redis.Redis.from_url(redis_url) as kept:
+            stored = b"".join(kept.get(key) or b"" for key in kept.scan_iter() if kept.type(key) == b"string")
+        assert name.encode() not in response.content + stored
+
+
+@pytest.mark.parametrize(
+    "disposition",
+    [
+        b'form-data; name="content"; filename="' + b"a" * 20_000 + b'"',
+        b'form-data; name="' + b"a" * 20_000 + b'"',
+        b"form-data; " + b'name="content"; ' * 2000,
+        b"form-data; name*=utf-8''content; filename*=utf-8''%00%ff",
+        b"attachment; filename=../x",
+        b"\xff\xfe",
+    ],
+)
+def test_odd_headers_of_a_part_are_refused(client, png: bytes, disposition: bytes) -> None:
+    part = b"--x\r\nContent-Disposition: " + disposition + b"\r\n\r\n" + png + b"\r\n"
+    body, headers = multipart(part + file_part("style", png) + b"--x--\r\n")
+    response = client.post("/jobs", content=body, headers=headers)
+    assert response.status_code in (400, 422)
+    assert len(response.content) < 10_000
+
+
+def test_a_form_in_a_form_is_a_file_that_is_none(client, png: bytes) -> None:
+    inner = file_part("content", png).replace(b"--x", b"--y") + b"--y--\r\n"
+    nested = file_part("content", inner).replace(
+        b"\r\n\r\n", b"\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n", 1
+    )
+    body, headers = multipart(nested + file_part("style", png) + b"--x--\r\n")
+    response = client.post("/jobs", content=body, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_format")
+
+
+@pytest.mark.parametrize("size", [(100_000, 16), (16, 100_000)])
+def test_a_picture_that_is_a_line_is_refused(client, picture: MakePicture, png: bytes, size: tuple[int, int]) -> None:
+    response = post(client, picture(*size, mode="1"), png)
+    assert (response.status_code, response.json()["code"]) == (413, "image_too_large")
+
+
+def test_much_metadata_is_no_part_of_the_picture(client, picture: MakePicture, png: bytes) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "x" * 65_000
+    response = post(client, picture(kind="JPEG", exif=exif, comment=b"y" * 65_000), png)
+    assert response.status_code == 202

@@ -19,7 +19,7 @@ logger = logging.getLogger("jobs.test")
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in ("", "uvicorn", "httpx", "httpcore")]
+    loggers = [logging.getLogger(name) for name in ("", "uvicorn", "httpx", "httpcore", "PIL", "tifffile")]
     before = [(kept, kept.handlers[:], kept.level) for kept in loggers]
     yield
     for kept, handlers, level in before:
@@ -80,6 +80,7 @@ def test_a_servers_own_handlers_give_way(capsys: pytest.CaptureFixture[str]) -> 
     logs.set_up(Settings())
     logging.getLogger("uvicorn.error").info("started")
     logging.getLogger("httpx").info("asked https://host/?key=secret")
+    logging.getLogger("tifffile").error("what a file says")
     assert [line.partition("] ")[2] for line in written(capsys).splitlines()] == ["started"]
 
 
