@@ -206,6 +206,16 @@ class Store(ABC):
         """
         self._change_held(job_id, token, lambda job: transitions.given_back(job, self._settings))
 
+    def abandon(self, job_id: str, token: str) -> Job:
+        """Give a running job up because its worker cannot go on, as if its lease had run out: this attempt counts.
+
+        The job as it is afterwards: queued again, which the caller sees to, or ended, as :meth:`start` says.
+
+        Raises:
+            LeaseLost: as :meth:`renew`.
+        """
+        return self._change_held(job_id, token, lambda job: transitions.recovered(job, self._settings))
+
     def recover(self) -> list[Job]:
         """Take every running job back whose worker let the lease run out; the jobs as they are afterwards.
 

@@ -20,7 +20,7 @@ from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from jobs.styles import StyleStore
 from nst_core.deep import eight_bits
-from nst_core.device import choose_device, is_out_of_memory, precision_in_force
+from nst_core.device import choose_device, is_device_lost, is_out_of_memory, precision_in_force
 from nst_core.errors import NSTError
 from nst_core.fast_models import FastModels
 from nst_core.file_options import FileOptions
@@ -42,6 +42,10 @@ logger = logging.getLogger(__name__)
 
 class Canceled(Exception):
     """The client asked for the end of the job."""
+
+
+class DeviceLost(Exception):
+    """This process can compute nothing more on its device; another one can."""
 
 
 class Runner:
@@ -104,6 +108,10 @@ class Runner:
 
         Returns:
             False when another worker holds the job, so that it should be looked at again later.
+
+        Raises:
+            DeviceLost: the job was given up; this process should end, so that another one takes it up.
+            StoreUnavailable: Redis cannot be reached; the job is looked at again later.
         """
         token = uuid.uuid4().hex
         job = self.store.start(job_id, token)
@@ -121,6 +129,9 @@ class Runner:
         except (SystemExit, KeyboardInterrupt):
             # The worker shuts down and Celery gives the message back: so do we with the job.
             self._give_back(job_id, token)
+            raise
+        except DeviceLost:
+            self._abandon(job_id, token)
             raise
         else:
             logger.info("job %s: %s", job_id, ending["status"])
@@ -141,6 +152,12 @@ class Runner:
         except JobsError as error:
             logger.warning("job %s: cannot be given back: %s", job_id, error)
 
+    def _abandon(self, job_id: str, token: str) -> None:
+        try:
+            logger.warning("job %s: given up: %s", job_id, self.store.abandon(job_id, token).status)
+        except JobsError as error:  # its lease runs out
+            logger.warning("job %s: cannot be given up: %s", job_id, error)
+
     def _ending(self, job: Job, token: str, heartbeat: Heartbeat, snapshots: Snapshots) -> dict[str, Any]:
         """How the job ends, as arguments of the store's ``finish``."""
         try:
@@ -158,6 +175,9 @@ class Runner:
             if is_out_of_memory(error):
                 torch.cuda.empty_cache()
                 return _failure("out_of_memory", "it does not fit into the memory of the device; ask for less")
+            if is_device_lost(error):
+                logger.exception("job %s: the device is lost to this process", job.id)
+                raise DeviceLost from error
             logger.exception("job %s: unexpected error", job.id)
             return _failure("internal", "the job failed for a reason that the worker's log tells")
 
