@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 import torch
-from billiard.exceptions import SoftTimeLimitExceeded
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -43,13 +42,10 @@ def _hang() -> None:
     time.sleep(_FOREVER)
 
 
-def _hang_deaf() -> NoReturn:
-    """As code of a library that hangs: what is asked of this process is not heard."""
-    while True:
-        try:
-            time.sleep(_FOREVER)
-        except SoftTimeLimitExceeded:
-            continue
+def _hang_deaf() -> None:
+    """As code of a library that hangs: no signal but SIGKILL ends it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    time.sleep(_FOREVER)
 
 
 def _exit() -> NoReturn:

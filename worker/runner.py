@@ -40,6 +40,10 @@ from worker.style_trainer import NewStyle, StyleTrainer
 logger = logging.getLogger(__name__)
 
 
+#: Seconds by which Celery's clock of a job may be ahead of the runner's.
+_LIMIT_SLACK = 0.5
+
+
 class Canceled(Exception):
     """The client asked for the end of the job."""
 
@@ -118,6 +122,7 @@ class Runner:
         if job is None:
             return not self._held_elsewhere(job_id)
         logger.info("job %s: started, attempt %d", job_id, job.attempt)
+        began = monotonic()
         try:
             with Heartbeat(self.store, job_id, token) as heartbeat:
                 snapshots = Snapshots(self.store, job, token)
@@ -127,8 +132,12 @@ class Runner:
         except (LeaseLost, UnknownJob, ExpiredJob):
             logger.warning("job %s: deleted or taken over; its picture is thrown away", job_id)
         except (SystemExit, KeyboardInterrupt):
-            # The worker shuts down and Celery gives the message back: so do we with the job.
-            self._give_back(job_id, token)
+            # The worker shuts down and Celery gives the message back: so do we with the job.  Or the hard limit is
+            # reached: given back, the job would reach it again and again.
+            if monotonic() - began > self.settings.soft_time_limit_seconds - _LIMIT_SLACK:
+                self._end_late(job_id, token)
+            else:
+                self._give_back(job_id, token)
             raise
         except DeviceLost:
             self._abandon(job_id, token)
@@ -152,6 +161,17 @@ class Runner:
         except JobsError as error:
             logger.warning("job %s: cannot be given back: %s", job_id, error)
 
+    def _end_late(self, job_id: str, token: str) -> None:
+        try:
+            self.store.finish(job_id, token, **self._timeout())
+            logger.warning("job %s: ended at the hard limit", job_id)
+        except JobsError as error:  # its lease runs out
+            logger.warning("job %s: cannot be ended: %s", job_id, error)
+
+    def _timeout(self) -> dict[str, Any]:
+        limit = self.settings.soft_time_limit_seconds
+        return _failure("timeout", f"the job took longer than {limit} s (NST_TIME_LIMIT_SECONDS less the grace)")
+
     def _abandon(self, job_id: str, token: str) -> None:
         try:
             logger.warning("job %s: given up: %s", job_id, self.store.abandon(job_id, token).status)
@@ -167,8 +187,7 @@ class Runner:
         except NSTError as error:
             return _failure(error.code, str(error))
         except SoftTimeLimitExceeded:
-            limit = self.settings.soft_time_limit_seconds
-            return _failure("timeout", f"the job took longer than {limit} s (NST_TIME_LIMIT_SECONDS less the grace)")
+            return self._timeout()
         except JobsError:  # the job is not ours any more, or the store is away and the reaper will bring it back
             raise
         except Exception as error:
