@@ -28,8 +28,11 @@ UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 
 
 def rank(job: Job) -> int:
-    """Where a job stands in line: the lowest is taken first, and of equals the oldest."""
-    return get_args(Priority).index(job.priority)
+    """Where a job stands in line: the lowest is taken first, and of equals the oldest.
+
+    One whose worker was lost stands with the most urgent ones: it had its turn.
+    """
+    return 0 if job.attempt else get_args(Priority).index(job.priority)
 
 
 class Store(ABC):
