@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo up test load lint format clean
+.PHONY: help demo up test load soak lint format clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ test: lint ## All checks and tests
 
 load: $(STAMP) ## Put the service under load and report; LOAD='--jobs 10000' for other options
 	$(BIN)/python benchmarks/load.py $(LOAD)
+
+soak: $(STAMP) ## Kill, stop and restart everything while it paints, and count; SOAK='--minutes 60' for other options
+	$(BIN)/python -m tests.soak $(SOAK)
 
 lint: $(STAMP) ## Style, types and architecture
 	$(BIN)/ruff check .

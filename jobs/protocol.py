@@ -28,8 +28,11 @@ UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 
 
 def rank(job: Job) -> int:
-    """Where a job stands in line: the lowest is taken first, and of equals the oldest."""
-    return get_args(Priority).index(job.priority)
+    """Where a job stands in line: the lowest is taken first, and of equals the oldest.
+
+    One whose worker was lost stands with the most urgent ones: it had its turn.
+    """
+    return 0 if job.attempt else get_args(Priority).index(job.priority)
 
 
 class Store(ABC):
@@ -205,6 +208,16 @@ class Store(ABC):
             LeaseLost: as :meth:`renew`.
         """
         self._change_held(job_id, token, lambda job: transitions.given_back(job, self._settings))
+
+    def abandon(self, job_id: str, token: str) -> Job:
+        """Give a running job up because its worker cannot go on, as if its lease had run out: this attempt counts.
+
+        The job as it is afterwards: queued again, which the caller sees to, or ended, as :meth:`start` says.
+
+        Raises:
+            LeaseLost: as :meth:`renew`.
+        """
+        return self._change_held(job_id, token, lambda job: transitions.recovered(job, self._settings))
 
     def recover(self) -> list[Job]:
         """Take every running job back whose worker let the lease run out; the jobs as they are afterwards.

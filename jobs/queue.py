@@ -23,9 +23,6 @@ QUEUE_TRAIN = "train"
 QUEUE_WEBHOOK = "webhook"
 QUEUES = (QUEUE_FAST, QUEUE_GATYS, QUEUE_TRAIN, QUEUE_WEBHOOK)
 
-#: Those of jobs.
-PAINT_QUEUES = (QUEUE_FAST, QUEUE_GATYS, QUEUE_TRAIN)
-
 #: Paints one job; its one argument is the job's id.
 TASK_PAINT = "nst.paint"
 
@@ -113,12 +110,12 @@ def broker_url(redis_url: str) -> str:
 
 
 def enqueue(celery: Celery, job: Job) -> None:
-    """Send a job to the workers of its method.
+    """Send a job to the workers of its method; one that was begun before does not wait behind those that were not.
 
     Raises:
         StoreUnavailable: Redis cannot be reached; the job was not sent.
     """
-    _send(celery, TASK_PAINT, job.id, METHOD_QUEUES[job.method], job.priority)
+    _send(celery, TASK_PAINT, job.id, METHOD_QUEUES[job.method], "high" if job.attempt else job.priority)
 
 
 def enqueue_delivery(celery: Celery, job_id: str) -> None:

@@ -41,6 +41,7 @@ def _signing_key(secret: SecretStr) -> SecretStr:
 
 OptionalSecret = Annotated[Annotated[SecretStr, AfterValidator(_signing_key)] | None, BeforeValidator(_none_if_empty)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
+OptionalFolder = Annotated[DirectoryPath | None, BeforeValidator(_none_if_empty)]
 
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -107,7 +108,7 @@ class Settings(BaseSettings):
         description="Folder of photographs, on the workers, on which new styles are trained: COCO or any; without one, "
         "a training needs photographs of its own.",
     )
-    styles_dir: Annotated[DirectoryPath | None, BeforeValidator(_none_if_empty)] = Field(
+    styles_dir: OptionalFolder = Field(
         default=None,
         description="Folder of the gallery of fast styles; by default the one that comes with the program.",
     )

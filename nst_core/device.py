@@ -66,6 +66,16 @@ def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager
     return torch.autocast(device.type, dtype)
 
 
+def is_device_lost(error: Exception) -> bool:
+    """Whether an error of CUDA has spoilt the device for this process, so that whatever follows fails as well."""
+    if is_out_of_memory(error):
+        return False
+    told = ("CUDA error", "cuDNN error")
+    return isinstance(error, torch.AcceleratorError) or (
+        isinstance(error, RuntimeError) and any(text in str(error) for text in told)
+    )
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether the device or the machine has no memory left; PyTorch tells it of the CPU as a RuntimeError."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):

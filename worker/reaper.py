@@ -10,13 +10,13 @@ from jobs.contract import Status
 from jobs.errors import StoreUnavailable
 from jobs.logs import about
 from jobs.protocol import Store
-from jobs.queue import PAINT_QUEUES, count_messages, enqueue
+from jobs.queue import METHOD_QUEUES, count_messages, enqueue
 from jobs.store import RedisStore
 from worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
-#: Messages sent again in one round, at most.
+#: Messages of one method sent again in one round, at most.
 RESEND_AT_ONCE = 100
 
 _stop = threading.Event()
@@ -40,7 +40,7 @@ def reap(store: Store, celery: Celery) -> int:
 
 
 def resend(store: Store, celery: Celery, seen: frozenset[str]) -> frozenset[str]:
-    """Sends jobs again that wait although their queues are empty: their message died with a worker or on its way.
+    """Sends jobs again that wait although their queue is empty: their message died with a worker or on its way.
 
     Args:
         seen: what the last call returned; a job is sent again when it waited then and still does.
@@ -51,9 +51,12 @@ def resend(store: Store, celery: Celery, seen: frozenset[str]) -> frozenset[str]
     Raises:
         StoreUnavailable: Redis cannot be reached.
     """
-    if count_messages(celery, PAINT_QUEUES):
-        return frozenset()
-    waiting = store.list_jobs(status=Status.QUEUED, limit=RESEND_AT_ONCE).items
+    waiting = [
+        job
+        for method, queue in METHOD_QUEUES.items()
+        if not count_messages(celery, [queue])
+        for job in store.list_jobs(status=Status.QUEUED, method=method, limit=RESEND_AT_ONCE).items
+    ]
     lost = [job for job in waiting if job.id in seen]
     for job in reversed(lost):  # the oldest first
         with about(job.id):

@@ -20,7 +20,7 @@ from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from jobs.styles import StyleStore
 from nst_core.deep import eight_bits
-from nst_core.device import choose_device, is_out_of_memory, precision_in_force
+from nst_core.device import choose_device, is_device_lost, is_out_of_memory, precision_in_force
 from nst_core.errors import NSTError
 from nst_core.fast_models import FastModels
 from nst_core.file_options import FileOptions
@@ -40,8 +40,16 @@ from worker.style_trainer import NewStyle, StyleTrainer
 logger = logging.getLogger(__name__)
 
 
+#: Seconds by which Celery's clock of a job may be ahead of the runner's.
+_LIMIT_SLACK = 0.5
+
+
 class Canceled(Exception):
     """The client asked for the end of the job."""
+
+
+class DeviceLost(Exception):
+    """This process can compute nothing more on its device; another one can."""
 
 
 class Runner:
@@ -104,12 +112,17 @@ class Runner:
 
         Returns:
             False when another worker holds the job, so that it should be looked at again later.
+
+        Raises:
+            DeviceLost: the job was given up; this process should end, so that another one takes it up.
+            StoreUnavailable: Redis cannot be reached; the job is looked at again later.
         """
         token = uuid.uuid4().hex
         job = self.store.start(job_id, token)
         if job is None:
             return not self._held_elsewhere(job_id)
         logger.info("job %s: started, attempt %d", job_id, job.attempt)
+        began = monotonic()
         try:
             with Heartbeat(self.store, job_id, token) as heartbeat:
                 snapshots = Snapshots(self.store, job, token)
@@ -119,8 +132,15 @@ class Runner:
         except (LeaseLost, UnknownJob, ExpiredJob):
             logger.warning("job %s: deleted or taken over; its picture is thrown away", job_id)
         except (SystemExit, KeyboardInterrupt):
-            # The worker shuts down and Celery gives the message back: so do we with the job.
-            self._give_back(job_id, token)
+            # The worker shuts down and Celery gives the message back: so do we with the job.  Or the hard limit is
+            # reached: given back, the job would reach it again and again.
+            if monotonic() - began > self.settings.soft_time_limit_seconds - _LIMIT_SLACK:
+                self._end_late(job_id, token)
+            else:
+                self._give_back(job_id, token)
+            raise
+        except DeviceLost:
+            self._abandon(job_id, token)
             raise
         else:
             logger.info("job %s: %s", job_id, ending["status"])
@@ -141,6 +161,23 @@ class Runner:
         except JobsError as error:
             logger.warning("job %s: cannot be given back: %s", job_id, error)
 
+    def _end_late(self, job_id: str, token: str) -> None:
+        try:
+            self.store.finish(job_id, token, **self._timeout())
+            logger.warning("job %s: ended at the hard limit", job_id)
+        except JobsError as error:  # its lease runs out
+            logger.warning("job %s: cannot be ended: %s", job_id, error)
+
+    def _timeout(self) -> dict[str, Any]:
+        limit = self.settings.soft_time_limit_seconds
+        return _failure("timeout", f"the job took longer than {limit} s (NST_TIME_LIMIT_SECONDS less the grace)")
+
+    def _abandon(self, job_id: str, token: str) -> None:
+        try:
+            logger.warning("job %s: given up: %s", job_id, self.store.abandon(job_id, token).status)
+        except JobsError as error:  # its lease runs out
+            logger.warning("job %s: cannot be given up: %s", job_id, error)
+
     def _ending(self, job: Job, token: str, heartbeat: Heartbeat, snapshots: Snapshots) -> dict[str, Any]:
         """How the job ends, as arguments of the store's ``finish``."""
         try:
@@ -150,14 +187,16 @@ class Runner:
         except NSTError as error:
             return _failure(error.code, str(error))
         except SoftTimeLimitExceeded:
-            limit = self.settings.soft_time_limit_seconds
-            return _failure("timeout", f"the job took longer than {limit} s (NST_TIME_LIMIT_SECONDS less the grace)")
+            return self._timeout()
         except JobsError:  # the job is not ours any more, or the store is away and the reaper will bring it back
             raise
         except Exception as error:
             if is_out_of_memory(error):
                 torch.cuda.empty_cache()
                 return _failure("out_of_memory", "it does not fit into the memory of the device; ask for less")
+            if is_device_lost(error):
+                logger.exception("job %s: the device is lost to this process", job.id)
+                raise DeviceLost from error
             logger.exception("job %s: unexpected error", job.id)
             return _failure("internal", "the job failed for a reason that the worker's log tells")
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from jobs.settings import OptionalPath, Settings
+from jobs.settings import OptionalFolder, OptionalPath, Settings
 
 
 class WorkerSettings(Settings):
@@ -50,4 +50,7 @@ class WorkerSettings(Settings):
     )
     worker_shutdown_seconds: float = Field(
         30.0, ge=0, description="Seconds that a running job gets after SIGTERM to end; then it is given back."
+    )
+    faults: OptionalFolder = Field(
+        None, description="For tests only: a folder in which files name faults that happen to jobs on purpose."
     )

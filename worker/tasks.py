@@ -1,6 +1,7 @@
 """The Celery tasks: thin shells over :class:`worker.runner.Runner` and :class:`worker.deliverer.Deliverer`."""
 
 import logging
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,10 @@ def _runner() -> "Runner":
 
     keep_freed_memory()
     settings = WorkerSettings()
+    if settings.faults:
+        from worker import faults
+
+        faults.hook(settings.faults)
     return Runner(RedisStore.connect(settings.redis_url, settings), settings)
 
 
@@ -62,9 +67,16 @@ def _warm_up(sender: str, **_: object) -> None:
 def paint(self: "Task[[str], None]", job_id: str) -> None:
     """Paints the job of this id; looks again after a lease's time when another worker holds it."""
     from nst_core.allocator import release_freed_memory
+    from worker.runner import DeviceLost
 
     with about(job_id), painting(job_id):
-        done = _runner().run(job_id)
+        try:
+            done = _runner().run(job_id)
+        except DeviceLost:
+            # Celery has another process take this one's place, and gives it the message.  Not by an exception: what
+            # ends an interpreter in order asks the device for something.
+            logging.shutdown()
+            os._exit(os.EX_SOFTWARE)
         release_freed_memory(above=KEPT_MEMORY)
         if not done:
             raise self.retry(countdown=WorkerSettings().lease_seconds)

@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from cli.redis_server import find_executable
 from cli.up import Stack
+from jobs.queue import TASK_PAINT, make_celery
+from jobs.settings import Settings
 from tests.integration.conftest import DEADLINE, Service, System, kill_group, pool_child, wait_for
 
 #: A few seconds of work, so that there is time to die in its midst.
@@ -168,6 +171,74 @@ def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
     assert after["progress"]["step"] >= before - 5
     service.succeeded(job_id)
     assert service.http.get("/styles/survivor").json()["training"]["step"] == 150
+
+
+def test_a_picture_whose_device_is_lost_goes_on_from_its_checkpoint_in_another_process(
+    service: Service, workers: Workers, tmp_path: Path
+) -> None:
+    worker = workers.running(NST_FAULTS=str(tmp_path), NST_CHECKPOINT_SECONDS="0.01")
+    child = pool_child(worker)
+    job_id = service.submit(**WORK)
+    service.wait(job_id, lambda job: job["progress"]["step"] > 80)
+    (tmp_path / "cuda").touch()
+    job = service.wait(job_id, lambda job: job["attempt"] == 2 and job["progress"]["step"] > 0)
+    assert job["progress"]["step"] > 75
+    assert service.succeeded(job_id)["attempt"] == 2
+    assert pool_child(worker) != child
+    assert f"job {job_id}: given up: queued" in workers.log
+
+
+def test_a_picture_that_does_not_fit_into_memory_fails_and_the_process_goes_on(
+    service: Service, workers: Workers, tmp_path: Path
+) -> None:
+    worker = workers.running(NST_FAULTS=str(tmp_path))
+    job_id, after = service.submit(**WORK), service.submit()
+    service.started(job_id)
+    child = pool_child(worker)
+    (tmp_path / "oom").touch()
+    job = service.finished(job_id)
+    assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "out_of_memory", 1)
+    service.succeeded(after)
+    assert pool_child(worker) == child
+
+
+def test_three_deaths_are_enough(service: Service, workers: Workers, tmp_path: Path) -> None:
+    workers.running(NST_FAULTS=str(tmp_path))
+    job_id = service.submit(**WORK)
+    service.started(job_id)
+    for k in range(3):
+        (tmp_path / f"cuda.{k}").touch()
+    job = service.finished(job_id)
+    assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 3)
+    service.succeeded(service.submit())
+
+
+def test_jobs_that_hang_are_ended_by_the_limits_of_time(service: Service, workers: Workers, tmp_path: Path) -> None:
+    limits = {"NST_TIME_LIMIT_SECONDS": "5", "NST_TIME_LIMIT_GRACE_SECONDS": "2", "NST_MAX_ATTEMPTS": "1"}
+    workers.running(NST_FAULTS=str(tmp_path), **limits)
+    for kind, code in (("hang", "timeout"), ("deaf", "worker_lost")):
+        (tmp_path / kind).touch()
+        job = service.finished(service.submit())
+        assert (job["status"], (job["error"] or {}).get("code")) == ("failed", code)
+    service.succeeded(service.submit())
+
+
+def test_messages_that_are_no_jobs_hold_up_nobody(front: Stack, service: Service, workers: Workers) -> None:
+    worker = workers.running()
+    assert front.redis is not None
+    unreadable = service.submit()
+    with redis.Redis.from_url(front.redis.url) as client:
+        client.set(f"nst:job:{unreadable}", "{", xx=True)
+    with make_celery(Settings(redis_url=front.redis.url)) as celery:
+        for task, arguments in (
+            (TASK_PAINT, ["../../etc/passwd"]),
+            (TASK_PAINT, []),
+            (TASK_PAINT, [{"id": 1}]),
+            ("nst.unknown", []),
+        ):
+            celery.send_task(task, args=arguments, queue="gatys")
+    service.succeeded(service.submit())
+    assert worker.poll() is None
 
 
 def test_the_log_tells_each_event_once(workers: Workers) -> None:

@@ -71,6 +71,13 @@ def test_the_urgent_ones_are_taken_first(store: Store, line: Line) -> None:
     assert [place(line, job_id).position for job_id in (high, normal, later, low)] == [1, 2, 3, 4]
 
 
+def test_one_whose_worker_was_lost_does_not_wait_for_its_turn_again(store: Store, line: Line) -> None:
+    waiting, begun = add_job(store, "fast"), add_job(store, "fast", "low")
+    store.start(begun, "a")
+    store.abandon(begun, "a")
+    assert [place(line, job_id).position for job_id in (begun, waiting)] == [1, 2]
+
+
 def test_nothing_is_estimated_without_workers_or_experience(store: Store, line: Line, roster: Roster) -> None:
     job_id = add_job(store, "fast")
     assert place(line, job_id) == QueuePlace(position=1)

@@ -449,6 +449,19 @@ def test_a_job_that_was_asked_to_end_is_not_queued_again(store: Store) -> None:
     assert store.get(job_id).status is Status.CANCELED
 
 
+def test_a_job_that_is_given_up_is_queued_and_its_attempt_counts(make_store: MakeStore) -> None:
+    store = make_store(Settings(max_attempts=2))
+    job_id = add_job(store)
+    for attempt, status in ((1, Status.QUEUED), (2, Status.FAILED)):
+        assert start(store, job_id, f"{attempt}").attempt == attempt
+        assert store.abandon(job_id, f"{attempt}").status is status
+        with pytest.raises(LeaseLost):
+            store.renew(job_id, f"{attempt}")
+    job = store.get(job_id)
+    assert job.error
+    assert (job.error.code, job.attempt) == ("worker_lost", 2)
+
+
 def test_jobs_of_dead_workers_are_recovered(make_store: MakeStore) -> None:
     store = make_store(Settings(lease_seconds=0.1, max_attempts=2))
     asked, dying, waiting = (add_job(store) for _ in range(3))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from nst_core.device import autocast, choose_device, choose_precision
+from nst_core.device import autocast, choose_device, choose_precision, is_device_lost
 from nst_core.errors import DeviceUnavailable
 
 
@@ -25,3 +25,19 @@ def test_precision() -> None:
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
     with autocast(cpu, torch.float32):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(...)`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), True),
+        (RuntimeError("CUDA error: out of memory"), False),
+        (torch.OutOfMemoryError("CUDA out of memory."), False),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (OSError("CUDA error: is a file"), False),
+    ],
+)
+def test_errors_after_which_a_process_can_compute_nothing_more(error: Exception, lost: bool) -> None:
+    assert is_device_lost(error) is lost

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Collection
 from hashlib import sha256
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -215,6 +216,22 @@ def test_a_worker_that_shuts_down_gives_its_job_back(
     # The next one finds it, and nothing is wrong with the runner either.
     assert runner.run(job_id)
     assert store.get(job_id).status is Status.SUCCEEDED
+
+
+def test_a_job_that_reaches_the_hard_limit_is_not_given_back(
+    runner: Runner, store: MemoryStore, add_job: AddJob, use_encoder: UseEncoder
+) -> None:
+    runner.settings = runner.settings.model_copy(update={"time_limit_seconds": 1, "time_limit_grace_seconds": 0})
+
+    def hang() -> None:
+        sleep(0.6)
+        raise SystemExit(0)  # what Celery's SIGTERM makes
+
+    use_encoder(Trap(hang))
+    job_id = add_job().id
+    with pytest.raises(SystemExit):
+        runner.run(job_id)
+    assert failure(store, job_id)[0] == "timeout"
 
 
 def test_a_job_is_painted_by_one_worker_at_a_time(runner: Runner, store: MemoryStore, add_job: AddJob) -> None:
