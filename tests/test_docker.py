@@ -101,6 +101,7 @@ def test_services_are_hardened_and_checked(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
+    assert service["pids_limit"] <= 1024
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in service
     assert service["mem_limit"].startswith("${")
