@@ -1,4 +1,4 @@
-"""The front end as a process of its own: ``uvicorn --factory api.server:serve --no-access-log``."""
+"""The front end as a process of its own: ``uvicorn --factory api.server:serve --http h11 --no-access-log``."""
 
 from fastapi import FastAPI
 

@@ -83,7 +83,8 @@ class Stack:
             "api",
             [
                 *("-m", "uvicorn", "--factory", "api.server:serve", "--host", self.host, "--port", str(self.port)),
-                *("--no-access-log", "--timeout-graceful-shutdown", "5"),
+                # The other parser of uvicorn takes headers of any length.
+                *("--http", "h11", "--no-access-log", "--timeout-graceful-shutdown", "5"),
             ],
             common,
         )

@@ -1,9 +1,10 @@
-"""Bodies that take their time, over a real server."""
+"""Requests that take their time, or never end, over a real server."""
 
 import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from threading import Thread
 from time import sleep
 from typing import Any
@@ -28,7 +29,7 @@ def serve(make_client) -> Iterator[Serve]:
 
         def start(**settings: Any) -> tuple[str, int]:
             listener = socket.create_server(("127.0.0.1", 0))
-            server = uvicorn.Server(uvicorn.Config(make_client(**settings).app, log_level="warning"))
+            server = uvicorn.Server(uvicorn.Config(make_client(**settings).app, http="h11", log_level="warning"))
             thread = Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
             running.callback(thread.join)
@@ -97,3 +98,19 @@ def test_others_are_served_meanwhile(serve: Serve, png: bytes) -> None:
         client.timeout = PATIENCE
         assert client.get("/livez").status_code == 200
         assert client.post("/jobs", files={"content": png, "style": png}).status_code == 202
+
+
+def send_headers(connection: socket.socket, count: int) -> None:
+    connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n")
+    for k in range(count):
+        connection.sendall(b"X-%d: %s\r\n" % (k, b"y" * 1000))
+
+
+def test_headers_without_an_end_are_not_kept(serve: Serve) -> None:
+    with socket.create_connection(serve(), timeout=PATIENCE) as connection, pytest.raises(ConnectionError):
+        send_headers(connection, 100_000)
+
+
+@pytest.mark.parametrize("path", ["cli/up.py", "Dockerfile.api"])
+def test_the_parser_is_the_one_that_has_limits(path: str) -> None:
+    assert '"--http", "h11"' in (Path(__file__).parents[2] / path).read_text()
