@@ -8,13 +8,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.client import Pipeline
-from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, TimeoutError
+from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, ResponseError, TimeoutError
 from redis.retry import Retry
 
 from jobs.errors import StoreUnavailable
 
 #: Connections of one process, at most: Redis itself takes 10 000 of all by default.
 MOST_CONNECTIONS = 5000
+
+#: How Redis refuses writes as long as it cannot write them to its disk.
+_DISK_FULL = "MISCONF "
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +49,10 @@ def redis_within_reach() -> Iterator[None]:
     except (ConnectionError, TimeoutError) as error:
         raise StoreUnavailable from error
     except (OutOfMemoryError, ReadOnlyError) as error:
+        raise StoreUnavailable("The job store takes nothing more at the moment.") from error
+    except ResponseError as error:
+        if _DISK_FULL not in str(error):
+            raise
         raise StoreUnavailable("The job store takes nothing more at the moment.") from error
 
 

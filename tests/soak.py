@@ -89,6 +89,9 @@ RECIPES = [
 ]
 
 
+#: The loggers that tell of the job in hand.
+TELLERS = ("worker.runner", "worker.painters", "worker.faults")
+
 #: Long enough to be disturbed in its midst.
 LONG = Recipe("content_harbour", "style_flow", 96, 250)
 
@@ -316,12 +319,12 @@ class Soak:
 
     # The whole.
 
-    def round(self, actions: list[str]) -> None:
-        """Some jobs, a while, a disturbance."""
+    def round(self, actions: list[str], pause: float = 1.5) -> None:
+        """Some jobs, at most this pause, a disturbance."""
         for _ in range(self.chance.randint(1, 3)):
             if len(self.unfinished()) < OUTSTANDING:
                 self.submit()
-        sleep(self.chance.uniform(0.2, 1.5))
+        sleep(self.chance.uniform(0.2, pause))
         self.wake()
         name = self.chance.choice(actions)
         self.disturb(name)
@@ -429,7 +432,7 @@ class Soak:
             for line in (self.stack.data_dir / "logs" / f"{name}.log").read_text().splitlines():
                 with suppress(ValueError, TypeError, KeyError):
                     told = json.loads(line)
-                    if told["job_id"] and told["logger"].startswith("worker."):
+                    if told["job_id"] and told["logger"] in TELLERS:
                         at = datetime.fromisoformat(told["time"])
                         found.append(Moment(at, name, told["job_id"], told["message"]))
         return sorted(found, key=lambda moment: moment.at)
@@ -441,20 +444,20 @@ class Soak:
         met = [Disturbance(m.text.split(": ")[1], m.worker, m.at) for m in moments if m.text.startswith("a fault on")]
         for disturbance in self.disturbances + met:
             before = [m for m in moments if m.worker == disturbance.worker and m.at <= disturbance.at]
-            in_hand = [m for m in before if ": " in m.text]
-            if not in_hand or not (last := in_hand[-1]).text or not self._runs(in_hand, last.job_id):
+            if not before or not self._runs(before):
                 continue
-            again = [m for m in moments if m.at > disturbance.at and m.job_id == last.job_id and m.starts]
+            job_id = before[-1].job_id
+            again = [m for m in moments if m.at > disturbance.at and m.job_id == job_id and m.starts]
             if again:
                 alone = disturbance.at > self._calm_since
                 taken_up = self.report.taken_up_alone if alone else self.report.taken_up
                 taken_up[disturbance.kind].append((again[0].at - disturbance.at).total_seconds())
 
     @staticmethod
-    def _runs(before: list[Moment], job_id: str) -> bool:
-        """Whether a worker has this job in hand after all that."""
+    def _runs(before: list[Moment]) -> bool:
+        """Whether a worker has the job that it told of last in hand."""
         ends = (": succeeded", ": failed", ": canceled", ": given back", "is thrown away")
-        return not before[-1].text.endswith(ends) and any(m.starts and m.job_id == job_id for m in before)
+        return not before[-1].text.endswith(ends)
 
     def _read_webhooks(self) -> None:
         told: dict[str, set[str]] = defaultdict(set)
@@ -539,6 +542,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="of disturbances (default: 10)")
     parser.add_argument("--seed", type=int, default=1, help="of what happens when (default: 1)")
     parser.add_argument(
+        "--pause", type=float, default=8.0, help="longest between two disturbances, seconds (default: 8)"
+    )
+    parser.add_argument(
         "--cancel", type=int, default=1000, help="jobs that are sent and canceled at once (default: 1000)"
     )
     parser.add_argument("--alone", type=int, default=3, help="times that each kind of death is measured (default: 3)")
@@ -553,7 +559,7 @@ def main() -> None:
             wait_for(lambda: not soak.unfinished())
             end = monotonic() + 60 * arguments.minutes
             while monotonic() < end:
-                soak.round(ACTIONS)
+                soak.round(ACTIONS, arguments.pause)
             seconds = soak.cancel_many(arguments.cancel) if arguments.cancel else 0.0
             print(f"{arguments.cancel} jobs canceled in {seconds:.1f} s")
             soak.measure(DEATHS * arguments.alone)
