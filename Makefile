@@ -24,7 +24,7 @@ up: $(STAMP) ## Run the service on http://127.0.0.1:8000
 	exec $(BIN)/nst up
 
 test: lint ## All checks and tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 load: $(STAMP) ## Put the service under load and report; LOAD='--jobs 10000' for other options
 	$(BIN)/python benchmarks/load.py $(LOAD)

@@ -488,6 +488,15 @@ class Pictures:
         return self._made[recipe]
 
     def _paint(self, recipe: Recipe, job: Job) -> Image.Image:
+        # As many as the workers have: sums in another order make another picture after a hundred iterations.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(int(System.THREADS))
+        try:
+            return self._paint_alone(recipe, job)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _paint_alone(self, recipe: Recipe, job: Job) -> Image.Image:
         options, content = job.options, decode(recipe.file(recipe.content))
         if isinstance(options, FastOptions):
             return to_picture(paint_fast_image(content, [self._models.get(job.input.params["style_id"])], options))

@@ -114,6 +114,9 @@ class Service:
 class System:
     """Starts services and workers that have nothing of this machine's settings, and looks after their processes."""
 
+    #: Of each process: more gain nothing on pictures this small, and several workers share few cores.
+    THREADS = "1"
+
     def __init__(self, folder: Path, styles_dir: Path) -> None:
         self.folder = folder
         self._workers: list[subprocess.Popen[bytes]] = []
@@ -125,8 +128,7 @@ class System:
             "NST_WEIGHTS_DIR": str(folder / "nothing"),
             "NST_STYLES_DIR": str(styles_dir),
             "TORCH_HOME": str(folder / "nothing"),
-            # Threads gain nothing on pictures this small, and several workers share few cores.
-            "OMP_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": self.THREADS,
         }
 
     @contextmanager
