@@ -258,7 +258,6 @@ class Soak:
     def end_worker(self, name: str | None = None) -> None:
         name = name or self.any_worker()
         self.note("SIGTERM of a worker", name)
-        self.stack.children[name].terminate()
         self.restart(name, kill=False)
 
     def stop_worker(self, name: str | None = None) -> None:
@@ -305,6 +304,7 @@ class Soak:
         if kill:
             kill_group(process)
         else:
+            process.terminate()  # only now: its environment is gone with it
             process.wait(60)
         with (self.stack.data_dir / "logs" / f"{name}.log").open("ab") as log:
             self.stack.children[name] = subprocess.Popen(
