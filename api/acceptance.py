@@ -8,7 +8,7 @@ from celery import Celery
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.backpressure import see_that_there_is_room
+from api.backpressure import QUEUE_RETRY_AFTER, see_that_there_is_room
 from api.errors import Problem, problems
 from api.idempotency import REPLAYED, REPLAYED_HEADER, Idempotency
 from api.keys import Caller
@@ -23,9 +23,6 @@ from jobs.queue import enqueue
 
 #: Seconds after which a client may ask again for a job that is not finished.
 RETRY_AFTER = "1"
-
-#: The same, for another job where too many wait.
-QUEUE_RETRY_AFTER = "10"
 
 #: The ``responses`` of an endpoint that accepts jobs, for the OpenAPI document.
 _LOCATION = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
@@ -84,12 +81,11 @@ async def accept(
         ExpiredJob: as :meth:`Idempotency.earlier`.
     """
     earlier = await run_in_threadpool(again.earlier, job)
+    job_in_hand.set(earlier.id if earlier else job.id)
     if earlier is None:
-        job_in_hand.set(job.id)
         await run_in_threadpool(_accept, store, celery, job, images, request.state.caller, again)
     else:
         job = earlier
-        job_in_hand.set(job.id)
         response.headers[REPLAYED] = "true"
     response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
     job = await wait.end_of(job, response)

@@ -52,8 +52,6 @@ def create_app(
     keys, limits = KeyRing.read(settings), default_limits(settings)
     limited = any(caller.limits for caller in keys) if keys else bool(limits)
     quotas = Quotas(settings.redis_url) if limited else None
-    added_styles = StyleStore.connect(settings.redis_url)
-    claims = Claims.connect(settings.redis_url)
     own_store = None if store else RedisStore.connect(settings.redis_url, settings)
     redis = connect(settings.redis_url)
     own_celery = None if celery else make_celery(settings)
@@ -62,8 +60,6 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with at_the_signal_to_stop(app.state.watches.stop):
             yield
-        added_styles.close()
-        claims.close()
         redis.close()
         if quotas:
             quotas.close()
@@ -87,7 +83,7 @@ def create_app(
     app.state.settings = settings
     app.state.store = store or own_store
     app.state.celery = celery or own_celery
-    app.state.gallery = ServiceGallery(settings.styles_dir, added_styles)
+    app.state.gallery = ServiceGallery(settings.styles_dir, StyleStore(redis))
     app.state.roster = Roster(redis)
     app.state.redis_memory = RedisMemory(redis)
     app.state.metrics = Metrics(app.state.store, app.state.roster, app.state.redis_memory)
@@ -96,7 +92,7 @@ def create_app(
     app.state.fetcher = Fetcher(settings, resolve)
     app.state.watches = Watches()
     app.state.waiters = CapacityLimiter(settings.max_waiting)
-    app.state.claims = claims
+    app.state.claims = Claims(redis)
     app.state.event_streams = CapacityLimiter(settings.max_event_streams)
     add_error_handlers(app)
     # The last one is the outermost.

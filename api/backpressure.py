@@ -8,7 +8,7 @@ from jobs.connection import RedisMemory
 from jobs.contract import Status
 
 #: Seconds after which there may be room again.
-RETRY_AFTER = "10"
+QUEUE_RETRY_AFTER = "10"
 
 
 def see_that_there_is_room(request: Request, settings: SettingsDep, store: StoreDep) -> None:
@@ -33,4 +33,4 @@ def see_that_there_is_room(request: Request, settings: SettingsDep, store: Store
 
 
 def _full(code: str, detail: str) -> Problem:
-    return Problem(503, code, f"{detail} Try again later.", headers={"Retry-After": RETRY_AFTER})
+    return Problem(503, code, f"{detail} Try again later.", headers={"Retry-After": QUEUE_RETRY_AFTER})

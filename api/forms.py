@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from types import UnionType
-from typing import Any, Literal, Protocol, Self, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, Self, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from starlette.datastructures import FormData
 
@@ -140,32 +140,26 @@ class FormReader:
 
     def truth(self, name: str) -> bool:
         """A field that is true or false; false when it was not sent."""
-        text = self.text(name)
-        try:
-            return text is not None and bool(_parse(bool, [text]))
-        except ValueError as error:
-            self.refuse(name, str(error))
-            return False
+        return bool(self._parsed(name, bool))
 
     def whole_number(self, name: str) -> int | None:
         """A field that is a whole number; None when it was not sent, or is none."""
-        text = self.text(name)
+        return cast(int | None, self._parsed(name, int))
+
+    def _parsed(self, name: str, hint: Any) -> Any:
+        """A field in this type; None when it was not sent, or something is wrong with it."""
+        if name not in self.texts or name in self.errors:
+            return None
         try:
-            return None if text is None else int(_parse(int, [text]))
+            return _parse(hint, self.texts[name])
         except ValueError as error:
             self.refuse(name, str(error))
             return None
 
     def values(self, options: type[Options]) -> dict[str, Any]:
         """The options of this class that were sent and can be read, by name."""
-        values = {}
-        for name, hint in get_type_hints(options).items():
-            if name in self.texts and name not in self.errors:
-                try:
-                    values[name] = _parse(hint, self.texts[name])
-                except ValueError as error:
-                    self.refuse(name, str(error))
-        return values
+        read = {name: self._parsed(name, hint) for name, hint in get_type_hints(options).items()}
+        return {name: value for name, value in read.items() if value is not None}
 
     def options(self, options: type[T], values: Mapping[str, Any]) -> T | None:
         """The options made of these values; None when they are refused."""

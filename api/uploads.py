@@ -12,7 +12,7 @@ from api.errors import Problem, invalid_fields
 from api.settings import ApiSettings
 from nst_core.errors import InvalidImage, NoSubject
 from nst_core.options import SHORTEST_SIDE, AutoMask, output_size
-from nst_core.picture import ImageTooLarge, PictureLimits, UnsupportedFormat, decode, decode_mask, encode
+from nst_core.picture import ImageTooLarge, PictureLimits, UnsupportedFormat, decode, decode_mask
 from nst_core.segmentation import auto_mask
 
 _STATUSES: dict[type[InvalidImage], int] = {ImageTooLarge: 413, UnsupportedFormat: 415}
@@ -87,14 +87,14 @@ def _check(name: str, file: BinaryIO, settings: ApiSettings) -> CheckedImage:
     )
 
 
-def find_mask(content: bytes, kind: AutoMask, settings: ApiSettings) -> bytes:
-    """A mask of a picture, as a PNG.  It takes time; call it in a thread.
+def find_mask(content: bytes, kind: AutoMask, settings: ApiSettings) -> Image.Image:
+    """A mask of a picture.  It takes time; call it in a thread.
 
     Raises:
         Problem: as :func:`decode_upload`, or 422 nothing stands out in it.
     """
     picture = decode_upload("content", content, settings)
     try:
-        return encode(auto_mask(picture, kind))
+        return auto_mask(picture, kind)
     except NoSubject as error:
         raise invalid_fields([("content", str(error))], error.code) from None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
@@ -67,11 +67,24 @@ def reaching_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatena
     return wrapper
 
 
-class RedisMemory:
-    """How full Redis is."""
+class InRedis:
+    """Something that all processes find in Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+
+    @classmethod
+    def connect(cls, url: str) -> Self:
+        """At ``redis://``, ``rediss://`` or ``unix://``; connections are made when they are needed."""
+        return cls(connect(url))
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._redis.close()
+
+
+class RedisMemory(InRedis):
+    """How full Redis is."""
 
     @reaching_redis
     def read(self) -> tuple[int, int | None]:

@@ -5,12 +5,11 @@ nst:idempotency:{digest}   of the caller and the key: which job, made of what
 
 import hashlib
 import json
-from typing import Self, cast
+from typing import cast
 
 from pydantic import BaseModel, ConfigDict
-from redis import Redis
 
-from jobs.connection import connect, reaching_redis
+from jobs.connection import InRedis, reaching_redis
 from jobs.contract import Job, now
 
 
@@ -36,28 +35,16 @@ def fingerprint(job: Job) -> str:
     return _digest(job.model_dump_json(exclude=own))
 
 
-class Claims:
+class Claims(InRedis):
     """The keys that were named, in Redis.
 
     Every method raises :class:`~jobs.errors.StoreUnavailable` when Redis cannot be reached.
     """
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-
-    @classmethod
-    def connect(cls, url: str) -> Self:
-        """Claims in the Redis of this URL; connections are made when they are needed."""
-        return cls(connect(url))
-
-    def close(self) -> None:
-        """Let go of connections."""
-        self._redis.close()
-
     @reaching_redis
     def claim(self, caller: str, key: str, job: Job, seconds: int) -> Claim:
         """What the key stands for from now on: this job, or what it has stood for, for at most so many seconds."""
-        mine = Claim(fingerprint=fingerprint(job), job_id=job.id, at=now().timestamp())
+        mine = _claim(job)
         name = _name(caller, key)
         while not self._redis.set(name, mine.model_dump_json(), nx=True, ex=seconds):
             before = cast(bytes | None, self._redis.get(name))
@@ -76,7 +63,7 @@ class Claims:
     @reaching_redis
     def renew(self, caller: str, key: str, job: Job, old: Claim, seconds: int) -> bool:
         """Have the key stand for this job instead; whether it still stood for the old one."""
-        mine = Claim(fingerprint=fingerprint(job), job_id=job.id, at=now().timestamp())
+        mine = _claim(job)
         exchange = self._redis.register_script(_EXCHANGE)
         values: list[str | int] = [old.model_dump_json(), mine.model_dump_json(), seconds]
         return bool(exchange(keys=[_name(caller, key)], args=values))
@@ -88,6 +75,10 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1
 """
+
+
+def _claim(job: Job) -> Claim:
+    return Claim(fingerprint=fingerprint(job), job_id=job.id, at=now().timestamp())
 
 
 def _name(caller: str, key: str) -> str:

@@ -10,12 +10,11 @@ The first two expire unless they are told again, so that a worker that died is g
 import logging
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Self, TypeVar, cast
+from typing import TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from redis import Redis
 
-from jobs.connection import connect, reaching_redis
+from jobs.connection import InRedis, reaching_redis
 
 logger = logging.getLogger(__name__)
 
@@ -76,23 +75,11 @@ def _engine_key(name: str) -> str:
     return f"{_key(name)}:engine"
 
 
-class Roster:
+class Roster(InRedis):
     """Where workers sign in.
 
     Every method raises :class:`~jobs.errors.StoreUnavailable` when Redis cannot be reached.
     """
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-
-    @classmethod
-    def connect(cls, url: str) -> Self:
-        """A roster at ``redis://``, ``rediss://`` or ``unix://``; connections are made when they are needed."""
-        return cls(connect(url))
-
-    def close(self) -> None:
-        """Let go of connections."""
-        self._redis.close()
 
     @reaching_redis
     def sign_in(self, worker: WorkerProcess) -> None:

@@ -9,13 +9,13 @@ Claims expire with their jobs, styles do not.
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, Self, cast
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.connection import connect, reaching_redis, transaction
+from jobs.connection import InRedis, reaching_redis, transaction
 from jobs.contract import now
 from jobs.errors import StyleExists, StyleNotRemovable
 from nst_core.errors import UnknownStyle
@@ -40,23 +40,11 @@ def _key(style_id: str) -> str:
     return f"nst:style:{style_id}"
 
 
-class StyleStore:
+class StyleStore(InRedis):
     """Where workers put the styles that they trained, and where all processes find them.
 
     Every method raises :class:`~jobs.errors.StoreUnavailable` when Redis cannot be reached.
     """
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-
-    @classmethod
-    def connect(cls, url: str) -> Self:
-        """A store at ``redis://``, ``rediss://`` or ``unix://``; connections are made when they are needed."""
-        return cls(connect(url))
-
-    def close(self) -> None:
-        """Let go of connections."""
-        self._redis.close()
 
     @reaching_redis
     def add(self, style: Style, *, weights: bytes, thumbnail: bytes, job_id: str, owner: str = "") -> None:

@@ -13,6 +13,7 @@ from api.job_form import AUTO_MASKS
 from api.schema import request_body
 from api.uploads import find_mask
 from nst_core.options import AutoMask
+from nst_core.picture import encode
 
 router = APIRouter(tags=["jobs"])
 
@@ -64,5 +65,6 @@ async def create_mask(request: Request, settings: SettingsDep, decoders: Decoder
         if reader.errors:
             raise invalid_fields(list(reader.errors.items()))
         ((_, content),) = await fetcher.open([("content", file) for file in reader.files["content"]])
-        png = await to_thread.run_sync(find_mask, content.read(), cast(AutoMask, kind), settings, limiter=decoders)
+        mask = await to_thread.run_sync(find_mask, content.read(), cast(AutoMask, kind), settings, limiter=decoders)
+        png = await to_thread.run_sync(encode, mask, limiter=decoders)
     return Response(png, media_type="image/png")

@@ -1,22 +1,32 @@
 """A runner over jobs in memory, small pictures, and encoders that misbehave."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from PIL import Image
 
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from jobs.memory import MemoryStore
+from jobs.queue import make_celery
 from nst_core.encoders import Encoder
 from nst_core.options import StyleTrainingOptions
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
 AddJob = Callable[..., Job]
+
+
+@pytest.fixture
+def celery(redis_url: str) -> Iterator[Celery]:
+    """The way to the queue, in a real Redis."""
+    app = make_celery(WorkerSettings(redis_url=redis_url))
+    yield app
+    app.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -16,13 +16,6 @@ from worker.reaper import reap, resend
 from worker.settings import WorkerSettings
 
 AddJob = Callable[..., Job]
-
-
-@pytest.fixture
-def celery(redis_url: str) -> Iterator[Celery]:
-    app = make_celery(WorkerSettings(redis_url=redis_url))
-    yield app
-    app.close()
 
 
 @pytest.fixture

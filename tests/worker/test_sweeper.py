@@ -1,6 +1,6 @@
 """What is due is sent to the workers of webhooks, and no more than they can take."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from celery import Celery
@@ -13,13 +13,6 @@ from worker.settings import WorkerSettings
 from worker.sweeper import sweep
 
 AddJob = Callable[..., Job]
-
-
-@pytest.fixture
-def celery(redis_url: str) -> Iterator[Celery]:
-    app = make_celery(WorkerSettings(redis_url=redis_url))
-    yield app
-    app.close()
 
 
 @pytest.fixture
