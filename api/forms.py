@@ -7,6 +7,7 @@ From there on there is one way for both.
 import json
 import re
 from collections.abc import Collection, Mapping
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, Protocol, Self, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -42,6 +43,9 @@ class Options(Protocol):
 
 
 T = TypeVar("T", bound=Options)
+
+#: Of a class, kept: to find them takes longer than to read a form.
+_type_hints = cache(get_type_hints)
 
 
 class FormReader:
@@ -158,7 +162,7 @@ class FormReader:
 
     def values(self, options: type[Options]) -> dict[str, Any]:
         """The options of this class that were sent and can be read, by name."""
-        read = {name: self._parsed(name, hint) for name, hint in get_type_hints(options).items()}
+        read = {name: self._parsed(name, hint) for name, hint in _type_hints(options).items()}
         return {name: value for name, value in read.items() if value is not None}
 
     def options(self, options: type[T], values: Mapping[str, Any]) -> T | None:

@@ -1,6 +1,8 @@
 """Figures for Prometheus: the service's from Redis, which each process tells alike, and this process's requests."""
 
 from collections.abc import Iterable, Iterator
+from os import getpid
+from socket import gethostname
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -32,25 +34,27 @@ class Metrics:
 
     def __init__(self, store: Store, roster: Roster, redis: RedisMemory) -> None:
         self._registry = CollectorRegistry()
+        # Of several processes at one address each answers in its turn: their counts must not look like one that falls.
+        self._process = f"{gethostname()}:{getpid()}"
         self._registry.register(_Service(store, roster, redis))
         self._requests = Counter(
             "nst_http_requests",
-            "Requests that this process has answered.",
-            ["method", "route", "status"],
+            "Requests that a process of the API has answered.",
+            ["process", "method", "route", "status"],
             registry=self._registry,
         )
         self._seconds = Histogram(
             "nst_http_request_seconds",
-            "From a request's first byte to the first byte of its answer, in this process.",
-            ["method", "route"],
+            "From a request's first byte to the first byte of its answer, in a process of the API.",
+            ["process", "method", "route"],
             registry=self._registry,
         )
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; ``route`` is the path with names in the place of what differs."""
         method = method if method in _METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        self._requests.labels(self._process, method, route, str(status)).inc()
+        self._seconds.labels(self._process, method, route).observe(seconds)
 
     def text(self) -> bytes:
         """All figures in Prometheus's text format."""

@@ -1,7 +1,8 @@
 """Images that clients send: decoded for real before a job is made of them."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -12,7 +13,7 @@ from api.errors import Problem, invalid_fields
 from api.settings import ApiSettings
 from nst_core.errors import InvalidImage, NoSubject
 from nst_core.options import SHORTEST_SIDE, AutoMask, output_size
-from nst_core.picture import ImageTooLarge, PictureLimits, UnsupportedFormat, decode, decode_mask
+from nst_core.picture import ImageTooLarge, PictureLimits, UnsupportedFormat, decode, decode_mask, upright_size
 from nst_core.segmentation import auto_mask
 
 _STATUSES: dict[type[InvalidImage], int] = {ImageTooLarge: 413, UnsupportedFormat: 415}
@@ -26,7 +27,7 @@ class CheckedImage:
         data: the file as it was sent.
         sha256: of the file, in hexadecimal.
         width, height: upright, in pixels.
-        black: everywhere.
+        black: everywhere; of masks only.
     """
 
     data: bytes
@@ -66,9 +67,18 @@ def decode_upload(name: str, data: bytes, settings: ApiSettings) -> Image.Image:
     Raises:
         Problem: as :func:`check_image`.
     """
-    read = decode_mask if name == "mask" else decode
+    with _told_as_problems(name):
+        return (decode_mask if name == "mask" else decode)(data, _limits(settings))
+
+
+def _limits(settings: ApiSettings) -> PictureLimits:
+    return PictureLimits(max_pixels=settings.max_image_pixels, max_side=settings.max_image_side)
+
+
+@contextmanager
+def _told_as_problems(name: str) -> Iterator[None]:
     try:
-        return read(data, PictureLimits(max_pixels=settings.max_image_pixels, max_side=settings.max_image_side))
+        yield
     except InvalidImage as error:
         status = _STATUSES.get(type(error), 400)
         detail = str(error) + (" (NST_MAX_IMAGE_PIXELS, NST_MAX_IMAGE_SIDE)" if status == 413 else "")
@@ -77,14 +87,13 @@ def decode_upload(name: str, data: bytes, settings: ApiSettings) -> Image.Image:
 
 def _check(name: str, file: BinaryIO, settings: ApiSettings) -> CheckedImage:
     data = file.read()
-    picture = decode_upload(name, data, settings)
-    return CheckedImage(
-        data=data,
-        sha256=hashlib.sha256(data).hexdigest(),
-        width=picture.width,
-        height=picture.height,
-        black=picture.getbbox() is None,
-    )
+    if name == "mask":
+        mask = decode_upload(name, data, settings)
+        (width, height), black = mask.size, mask.getbbox() is None
+    else:
+        with _told_as_problems(name):
+            (width, height), black = upright_size(data, _limits(settings)), False
+    return CheckedImage(data=data, sha256=hashlib.sha256(data).hexdigest(), width=width, height=height, black=black)
 
 
 def find_mask(content: bytes, kind: AutoMask, settings: ApiSettings) -> Image.Image:

@@ -4,32 +4,35 @@
 
 Three measurements, each with a Redis, an API and at most one worker of its own on a free port, which end with it:
 
-1. Answers, without a worker: each of the clients sends jobs at its own even pace, all together ``--rate`` a second, and
-   asks for its last one every ``--poll`` seconds meanwhile.
-2. Jobs from end to end: each client sends a job, waits for its end (``Prefer: wait``), fetches the result and deletes
-   the job, as fast as it goes, until ``--jobs`` are done.
+1. Answers, without a worker: each of the clients sends jobs at its own even pace, all together ``--rate`` a second,
+   asks for its last one every ``--poll`` seconds meanwhile, and listens to the events of its first one all the time.
+2. Jobs from end to end: each client sends a job, learns of its end (one half of them by ``Prefer: wait``, the other by
+   events), fetches the result and deletes the job, as fast as it goes, until ``--jobs`` are done.
 3. Overhead: jobs one after the other, against the engine called directly on the same image.
 
 A job is an image of 220 kB that is painted at 64 pixels in a trained style.  Clients, API, Redis and worker share this
-machine.  The exit status is 1 when anything went wrong: an answer that is not the one expected, a process that ended.
+machine.  ``WEB_CONCURRENCY=2`` gives the API two processes.  The exit status is 1 when anything went wrong: an answer
+that is not the one expected, a process that ended.
 """
 
 import argparse
 import asyncio
+import json
 import os
 import ssl
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import httpx
@@ -136,25 +139,64 @@ class Client:
         if response and response.json()["status"] != status:
             self.record.errors[f"a job that is {response.json()['status']}, not {status}"] += 1
 
-    async def paint(self) -> None:
+    async def events(self, job_id: str) -> AsyncIterator[tuple[str, Any]]:
+        """Names and data of a job's events; records how long the first one took."""
+        began = perf_counter()
+        try:
+            async with self.http.stream("GET", f"/jobs/{job_id}/events") as response:
+                name = ""
+                async for line in response.aiter_lines():
+                    if line.startswith("event: "):
+                        name = line.removeprefix("event: ")
+                    elif line.startswith("data: "):
+                        if began:
+                            self.record.seconds["GET /jobs/{id}/events, the first"].append(perf_counter() - began)
+                            began = 0
+                        yield name, json.loads(line.removeprefix("data: "))
+        except httpx.HTTPError as error:
+            self.record.errors[f"events: {type(error).__name__}"] += 1
+
+    async def listen(self, job_id: str) -> None:
+        """Follows a job that does not end, until it is canceled."""
+        async for name, _ in self.events(job_id):
+            if name in ("done", "gone"):
+                self.record.errors[f"events of a job that waits: {name}"] += 1
+
+    async def told(self, job_id: str) -> dict[str, Any] | None:
+        """The job when its events say that it has ended; records how late they did."""
+        async for name, data in self.events(job_id):
+            if name == "done":
+                ended = datetime.fromisoformat(data["completed_at"]).timestamp()
+                self.record.seconds["the end of a job, by its events"].append(time() - ended)
+                return dict(data)
+        self.record.errors["events without an end"] += 1
+        return None
+
+    async def waited(self, job_id: str) -> dict[str, Any] | None:
+        """The job when it has ended, by requests that wait for it."""
+        began = perf_counter()
+        while perf_counter() - began < PATIENCE:
+            waited = self.http.get(f"/jobs/{job_id}", headers={"Prefer": "wait=30"})
+            response = await self.record.ask("GET /jobs/{id}, waiting", 200, waited)
+            if response is None:
+                return None
+            job: dict[str, Any] = response.json()
+            if job["status"] not in ("queued", "processing"):
+                return job
+            if "Preference-Applied" not in response.headers:  # too many wait already
+                await asyncio.sleep(0.5)
+        self.record.errors["a job that does not end"] += 1
+        return None
+
+    async def paint(self, *, by_events: bool) -> None:
         """One job from its submission to its result, which is deleted afterwards."""
         began = perf_counter()
         job_id = await self.submit()
         if job_id is None:
             return
-        while True:
-            waited = self.http.get(f"/jobs/{job_id}", headers={"Prefer": "wait=30"})
-            response = await self.record.ask("GET /jobs/{id}, waiting", 200, waited)
-            if response is None:
-                return
-            job = response.json()
-            if job["status"] not in ("queued", "processing"):
-                break
-            if perf_counter() - began > PATIENCE:
-                self.record.errors["a job that does not end"] += 1
-                return
-            if "Preference-Applied" not in response.headers:  # too many wait already
-                await asyncio.sleep(0.5)
+        job = await (self.told(job_id) if by_events else self.waited(job_id))
+        if job is None:
+            return
         if job["status"] != "succeeded":
             self.record.errors[f"a job that {job['status']}: {job['error']}"] += 1
             return
@@ -195,6 +237,7 @@ async def answers(stack: Stack, style_id: str, number: int, rate: float, poll: f
     record = Record()
     interval = number / rate
     loop = asyncio.get_running_loop()
+    listening: dict[Client, asyncio.Task[None]] = {}
 
     async def client_of(client: Client, first: float) -> None:
         due, job_id = first, None
@@ -202,6 +245,8 @@ async def answers(stack: Stack, style_id: str, number: int, rate: float, poll: f
             # Its pace does not depend on the answers: a slow service does not get less to do.
             await asyncio.sleep(due - loop.time())
             job_id = await client.submit() or job_id
+            if job_id and client not in listening:
+                listening[client] = asyncio.create_task(client.listen(job_id))
             due += interval
             while job_id and loop.time() + poll < min(due, end):
                 await asyncio.sleep(poll)
@@ -214,6 +259,9 @@ async def answers(stack: Stack, style_id: str, number: int, rate: float, poll: f
         end = began + seconds
         await asyncio.gather(*(client_of(client, began + k / rate) for k, client in enumerate(made)))
         record.seconds["all"].append(loop.time() - began)
+        for task in listening.values():
+            task.cancel()
+        await asyncio.gather(*listening.values(), return_exceptions=True)
     return record
 
 
@@ -221,15 +269,15 @@ async def end_to_end(stack: Stack, style_id: str, number: int, jobs: int) -> Rec
     """The second measurement."""
     record = Record()
 
-    async def client_of(client: Client, left: Iterator[int]) -> None:
+    async def client_of(client: Client, left: Iterator[int], *, by_events: bool) -> None:
         while next(left) < jobs:
-            await client.paint()
+            await client.paint(by_events=by_events)
 
     async with clients(stack, number, style_id, record) as made:
-        await made[0].paint()  # waits for the worker to be there
+        await made[0].paint(by_events=False)  # waits for the worker to be there
         record.begin()
         began, left = perf_counter(), count()
-        await asyncio.gather(*(client_of(client, left) for client in made))
+        await asyncio.gather(*(client_of(client, left, by_events=k % 2 > 0) for k, client in enumerate(made)))
         record.seconds["all"].append(perf_counter() - began)
     return record
 
@@ -303,6 +351,7 @@ def main() -> None:
     number: int = arguments.clients
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # for all processes, as the worker sets it
     os.environ.setdefault("NST_MAX_WAITING", str(number))  # who may not wait asks again and again
+    os.environ.setdefault("NST_MAX_QUEUED_JOBS", "0")  # the first measurement's jobs all wait
     wrong = 0
 
     def run(kind: type[Stack], measure: Callable[[Stack], Coroutine[Any, Any, Record]], title: str) -> None:

@@ -23,8 +23,8 @@ _TALKATIVE = ("httpx", "httpcore")
 #: Libraries that would tell what is wrong with a file in its own words: whoever sent it is told.
 _QUOTING = ("PIL", "tifffile")
 
-#: Servers that bring handlers of their own.
-_SERVERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
+#: Loggers of servers that bring handlers of their own.  Not that of uvicorn's access log, which ours replaces.
+_SERVERS = ("uvicorn", "uvicorn.error", "uvicorn.asgi")
 
 #: What is left out of every line, traces included: logins and queries of addresses, and keys in headers.
 _SECRETS = (

@@ -6,6 +6,7 @@ The job's fields, the command line, the OpenAPI schema and the documentation are
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
@@ -401,10 +402,15 @@ OPTIONS = {f.name: f for f in fields(GatysOptions)}
 FAST_OPTIONS = {f.name: f for f in fields(FastOptions)}
 
 
+@cache  # to find them takes longer than to check by them
+def _type_hints(options: type) -> dict[str, Any]:
+    return get_type_hints(options)
+
+
 def _check(options: Any) -> None:
     """Checks every field of an options object, and puts it into its type."""
     metadata = {f.name: f.metadata for f in fields(options)}
-    for name, hint in get_type_hints(type(options)).items():
+    for name, hint in _type_hints(options.__class__).items():
         object.__setattr__(options, name, _checked(name, hint, getattr(options, name), metadata[name]))
 
 

@@ -54,6 +54,14 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+#: Those of them that make height of width.
+_ON_THEIR_SIDE = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
+
 
 class ImageTooLarge(InvalidImage):
     """The image has more pixels than this server paints."""
@@ -126,11 +134,7 @@ def decode_photograph(data: bytes, limits: PictureLimits | None = None) -> Photo
     """
     limits = limits or PictureLimits()
     with _opened(data, limits) as image:
-        _check_size(image, limits)
-        # Telling one frame from several is cheap, counting them is not.  The further pictures of an MPO, which is what
-        # many phones and cameras call a JPEG, are renditions of the first.
-        if image.format != "MPO" and getattr(image, "is_animated", False):
-            raise InvalidImage("the image is animated or has several pages; send a single picture")
+        _check_header(image, limits)
         orientation = _orientation(image)
         image.load()
         # What an HEIF claims to be may be less than what is in it.
@@ -142,6 +146,26 @@ def decode_photograph(data: bytes, limits: PictureLimits | None = None) -> Photo
         turn = _TURNS.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
         return Photograph(picture=_as_srgb(upright), alpha=_alpha(upright), exif=kept_exif(image))
+
+
+def upright_size(data: bytes, limits: PictureLimits | None = None) -> tuple[int, int]:
+    """Width and height of a file's picture, upright, if :func:`decode_photograph` will decode it.
+
+    All of a JPEG is read, but computed at an eighth of its size only, which takes a third of the time.
+
+    Raises:
+        InvalidImage: as :func:`decode_photograph`.
+    """
+    limits = limits or PictureLimits()
+    with _opened(data, limits) as image:
+        if image.format not in ("JPEG", "MPO"):
+            return decode_photograph(data, limits).picture.size
+        _check_header(image, limits)
+        width, height = image.size
+        image.draft(image.mode, (width // 8, height // 8))
+        image.load()
+        turned = _TURNS.get(_orientation(image)) in _ON_THEIR_SIDE
+        return (height, width) if turned else (width, height)
 
 
 @contextmanager
@@ -183,6 +207,15 @@ def _check_size(image: Image.Image, limits: PictureLimits) -> None:
         raise ImageTooLarge(f"{width} x {height}: a side is longer than the limit of {limits.max_side} pixels")
     if min(width, height) < limits.min_side:
         raise InvalidImage(f"{width} x {height}: a side is shorter than {limits.min_side} pixels")
+
+
+def _check_header(image: Image.Image, limits: PictureLimits) -> None:
+    """See that a picture of this header may be decoded."""
+    _check_size(image, limits)
+    # Telling one frame from several is cheap, counting them is not.  The further pictures of an MPO, which is what
+    # many phones and cameras call a JPEG, are renditions of the first.
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        raise InvalidImage("the image is animated or has several pages; send a single picture")
 
 
 def _orientation(image: Image.Image) -> int:

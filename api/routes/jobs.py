@@ -46,10 +46,13 @@ async def get_job(job_id: JobId, wait: WaitDep, line: LineDep, response: Respons
 
     `Retry-After` says when to ask again while it is not finished.
     """
-    job = await wait.end_of(await run_in_threadpool(wait.store.get, job_id), response)
+    if wait.seconds:
+        job = await wait.end_of(await run_in_threadpool(wait.store.get, job_id), response)
+        job = await run_in_threadpool(line.with_place, job)
+    else:  # all at one go: threads take turns slowly
+        job = await run_in_threadpool(lambda: line.with_place(wait.store.get(job_id)))
     if not job.status.is_final:
         response.headers["Retry-After"] = RETRY_AFTER
-        job = await run_in_threadpool(line.with_place, job)
     return job
 
 

@@ -44,7 +44,7 @@ def figures(client) -> dict[str, float]:
     found = {}
     for family in text_string_to_metric_families(answer.text):
         for sample in family.samples:
-            labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+            labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()) if name != "process")
             found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
     return found
 

@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cli.up import Stack
@@ -85,6 +87,24 @@ def test_ctrl_c_keeps_results_and_jobs_for_the_next_start(system: System, folder
     assert service.job(queued)["status"] == "queued"
     service.http.post(f"/jobs/{running}/cancel")
     service.succeeded(queued)
+
+
+def test_the_api_may_have_several_processes(system: System, folder: Path, up: Start) -> None:
+    process, service = up(**IDLE, WEB_CONCURRENCY="2")
+
+    def processes(_: int) -> list[str]:
+        answer = httpx.get(f"{service.url}/metrics", timeout=DEADLINE, trust_env=False)
+        return re.findall(r'process="([^"]+)"', answer.text)
+
+    with ThreadPoolExecutor(16) as clients:  # one at a time may always meet the same one
+        assert len({name for names in clients.map(processes, range(200)) for name in names}) == 2
+    job = service.post(size=256, iterations=4000).json()
+    canceled = service.http.post(f"/jobs/{job['id']}/cancel")
+    assert canceled.status_code == 200
+    status, output = end(process, signal.SIGINT)
+    assert status == 0
+    assert "Traceback" not in output
+    assert system.processes(folder) == {}
 
 
 @pytest.mark.parametrize(

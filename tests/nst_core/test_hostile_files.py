@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nst_core.errors import InvalidImage
-from nst_core.picture import ImageTooLarge, PictureLimits, decode, decode_photograph
+from nst_core.picture import ImageTooLarge, PictureLimits, decode, decode_photograph, upright_size
 from nst_core.profiles import srgb_profile
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
@@ -124,10 +124,23 @@ def test_a_damaged_file_is_a_picture_or_an_error_that_says_so(kind: str, mutatio
         data = mutation(data)
     limits = PictureLimits(max_pixels=1_000_000)
     try:
-        photograph = decode_photograph(data, limits)
-    except InvalidImage:
-        return
-    assert photograph.picture.width * photograph.picture.height <= limits.max_pixels
+        size = decode_photograph(data, limits).picture.size
+    except InvalidImage as error:
+        with pytest.raises(type(error)):
+            upright_size(data, limits)
+    else:
+        assert size[0] * size[1] <= limits.max_pixels
+        assert upright_size(data, limits) == size
+
+
+def test_a_jpeg_is_read_to_its_end_to_know_its_size() -> None:
+    file = saved(NOISE.resize((600, 400)), "JPEG")
+    assert upright_size(file) == (600, 400)
+    for kept in range(len(file) // 2, len(file) - 2, 97):
+        with pytest.raises(InvalidImage):
+            decode_photograph(file[:kept])
+        with pytest.raises(InvalidImage):
+            upright_size(file[:kept])
 
 
 # Bombs

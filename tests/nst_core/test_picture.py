@@ -22,6 +22,7 @@ from nst_core.picture import (
     decode_mask,
     decode_photograph,
     encode,
+    upright_size,
     with_alpha,
 )
 from nst_core.profiles import srgb_profile
@@ -56,6 +57,13 @@ def test_heif_and_avif_give_the_picture(kind: str) -> None:
     picture = decode(saved(HALVES, kind))
     assert picture.size == (64, 32)
     assert np.abs(np.array(picture).astype(int) - np.array(HALVES)).mean() < 4
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "HEIF"])
+def test_the_size_is_that_of_the_upright_picture(kind: str, orientation: int) -> None:
+    file = saved(HALVES, kind, exif=oriented(orientation))
+    assert upright_size(file) == decode(file).size == ((64, 32) if orientation < 5 else (32, 64))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
