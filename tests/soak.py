@@ -20,6 +20,7 @@ import tempfile
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -276,14 +277,18 @@ class Soak:
                 os.killpg(self.stack.children[name].pid, signal.SIGCONT)
                 del self._stopped[name]
 
-    def kill_redis(self) -> None:
+    def kill_redis(self, seconds: float | None = None) -> None:
         assert self.redis.process is not None
         self.redis.process.kill()
         self.redis.process.wait()
-        for path in ("/jobs", "/readyz"):
-            status = self.http.get(path).status_code
-            self.report.expect(status == 503, f"GET {path} without Redis: {status}")
-        sleep(self.chance.uniform(0, 3))
+        until = monotonic() + (self.chance.uniform(0, 3) if seconds is None else seconds)
+        while True:
+            for path in ("/jobs", "/readyz"):
+                status = self.http.get(path).status_code
+                self.report.expect(status == 503, f"GET {path} without Redis: {status}")
+            if monotonic() > until:
+                break
+            sleep(0.5)
         self.redis.start()
 
     def kill_api(self) -> None:
@@ -370,9 +375,18 @@ class Soak:
         """So many jobs are sent and canceled at once; seconds from the first cancel to the last answer."""
         ids = [self.submit(RECIPES[0]) for _ in range(number)]
         began = monotonic()
-        for job_id in ids:
-            self.cancel(job_id)
+        with ThreadPoolExecutor(50) as clients:
+            list(clients.map(self.cancel, ids))
         return monotonic() - began
+
+    def part_from_redis(self, seconds: float) -> None:
+        """Redis is away for this long, while jobs of both engines run and wait; everybody is told so."""
+        self.settle_down()
+        running = self.submit(LONG)
+        wait_for(lambda: self.step(running) > 20)
+        for recipe in RECIPES:
+            self.submit(recipe)
+        self.kill_redis(seconds)
 
     def settle(self) -> Report:
         """Waits until everything has ended, and counts."""
@@ -556,6 +570,7 @@ def main() -> None:
     parser.add_argument(
         "--cancel", type=int, default=1000, help="jobs that are sent and canceled at once (default: 1000)"
     )
+    parser.add_argument("--away", type=float, default=60.0, help="seconds that Redis is away once (default: 60)")
     parser.add_argument("--alone", type=int, default=3, help="times that each kind of death is measured (default: 3)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -571,6 +586,8 @@ def main() -> None:
                 soak.round(ACTIONS, arguments.pause)
             seconds = soak.cancel_many(arguments.cancel) if arguments.cancel else 0.0
             print(f"{arguments.cancel} jobs canceled in {seconds:.1f} s")
+            if arguments.away:
+                soak.part_from_redis(arguments.away)
             soak.measure(DEATHS * arguments.alone)
             report = soak.settle()
         system.stop_workers()
