@@ -23,6 +23,7 @@ from api.reference import add_reference
 from api.routes import events, jobs, masks, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from api.watching import Watches, at_the_signal_to_stop
+from api.webhook_reference import add_webhooks
 from jobs.connection import RedisMemory, connect
 from jobs.gallery import ServiceGallery
 from jobs.idempotency import Claims
@@ -111,6 +112,7 @@ def create_app(
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)
     add_reference(app)
+    add_webhooks(app)
     app.include_router(submission.make_router(settings))
     app.include_router(jobs.router)
     app.include_router(events.router)

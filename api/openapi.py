@@ -41,6 +41,9 @@ class DocumentedAPI(FastAPI):
                     self._add_refusals(operation, is_open=path in OPEN)
                     _correct_responses(operation["responses"])
                     add_examples(path, operation)
+            for webhook in schema["webhooks"].values():
+                for operation in webhook.values():
+                    _correct_responses(operation["responses"])
             for unused in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(unused, None)
             if self._guarded:

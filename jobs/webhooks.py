@@ -1,12 +1,21 @@
 """What the receiver of a webhook is told of a job: events that wait in the store until it has them."""
 
-import json
 from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from ulid import ULID
 
 from jobs.contract import Job, WebhookEvent, now
+
+
+class WebhookMessage(BaseModel):
+    """What the receiver of a job's webhook is sent."""
+
+    type: Literal["job.processing", "job.progress", "job.succeeded", "job.failed", "job.canceled"]
+    timestamp: datetime = Field(description="When it happened.")
+    data: Job = Field(description="The job at that time, as `GET /jobs/{id}` shows it.")
 
 
 class Event(BaseModel):
@@ -54,10 +63,8 @@ def event_of(old: Job, new: Job) -> Event | None:
     webhook = new.webhook
     if webhook is None or kind not in webhook.events:
         return None
-    at = now().isoformat().replace("+00:00", "Z")
-    message = {"type": f"job.{kind}", "timestamp": at, "data": new.model_dump(mode="json")}
-    body = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-    return Event(id=f"msg_{ULID()}", type=kind, url=webhook.url, body=body)
+    message = WebhookMessage(type=f"job.{kind}", timestamp=now(), data=new)
+    return Event(id=f"msg_{ULID()}", type=kind, url=webhook.url, body=message.model_dump_json())
 
 
 def take(events: Iterable[Event], at: float, seconds: float) -> list[Event]:

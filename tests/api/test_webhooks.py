@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from api.webhook_form import EVENTS
+
 SECRET = "whsec_" + "c2VjcmV0" * 4
 
 #: An address, so that no name is looked up; nobody is called.
@@ -112,3 +114,16 @@ def test_json_names_it_as_well(make_client, png) -> None:
     for field, value in {"webhook": 17, "webhook_events": [1]}.items():
         response = client.post("/jobs", json=sent | {field: value})
         assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, f"#/{field}")
+
+
+def test_the_document_describes_what_is_sent(client) -> None:
+    document = client.get("/openapi.json").json()
+    operation = document["webhooks"]["job"]["post"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == [
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+    ]
+    message = document["components"]["schemas"]["WebhookMessage"]["properties"]
+    assert message["type"]["enum"] == [f"job.{event}" for event in EVENTS]
+    assert message["data"]["$ref"].endswith("/Job")
