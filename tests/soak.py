@@ -316,6 +316,13 @@ class Soak:
                 process.args, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
 
+    def see_that_all_are_there(self) -> None:
+        """Nothing ends that was not ended."""
+        for name, process in self.stack.children.items():
+            if process.poll() is not None:
+                log = (self.stack.data_dir / "logs" / f"{name}.log").read_text()
+                raise RuntimeError(f"{name} ended with status {process.returncode}:\n{log[-4000:]}")
+
     def any_worker(self) -> str:
         return self.chance.choice([name for name in PAINTERS if name not in self._stopped])
 
@@ -331,6 +338,7 @@ class Soak:
                 self.submit()
         sleep(self.chance.uniform(0.2, pause))
         self.wake()
+        self.see_that_all_are_there()
         name = self.chance.choice(actions)
         self.disturb(name)
 
