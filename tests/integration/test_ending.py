@@ -1,6 +1,6 @@
 """Jobs that end in another way than with a picture; the worker goes on with the next."""
 
-from tests.integration.conftest import Service
+from tests.service import Service
 
 #: Minutes of work.
 LONG = {"size": 256, "iterations": 4000}

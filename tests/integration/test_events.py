@@ -10,7 +10,7 @@ import pytest
 
 from cli.up import Stack
 from client import NSTClient, RequestRefused
-from tests.integration.conftest import Service, System
+from tests.service import Service, System
 
 Event = tuple[str, dict[str, Any], str]
 
