@@ -1,7 +1,8 @@
 """How the web page is served: to everybody, with its own policy, below any path, and nothing but itself."""
 
+import posixpath
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -9,12 +10,32 @@ import api
 from api.routes.page import FILES, MEDIA_TYPES
 
 KEY = "0123456789abcdef"
+#: What the page may link to besides its own files.
+API_PAGES = ("docs", "openapi.json")
+
 FOLDER = Path(api.__file__).parent / "page"
 
 
 def test_there_is_something_to_serve() -> None:
     assert {"index.html", "js/api.js", "js/dom.js"} <= FILES.keys()
     assert {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()} == FILES.keys()
+
+
+def test_it_is_small(client) -> None:
+    sent = [client.get(f"/page/{name}", headers={"Accept-Encoding": "gzip"}) for name in FILES]
+    assert sum(int(response.headers["content-length"]) for response in sent) < 150_000
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_it_names_are_there(name: str) -> None:
+    folder, text = PurePosixPath(name).parent, FILES[name].read_text()
+    if name == "index.html":
+        named = [address for address in re.findall(r'(?:href|src)="([^"#]+)', text) if address not in API_PAGES]
+        assert {address.removeprefix("page/") for address in named if address.startswith("page/")} <= FILES.keys()
+        assert all(address.startswith("page/") for address in named)
+    elif name.endswith(".js"):
+        named = re.findall(r"""(?:from|import)\s*\(?\s*["'](\.[^"']+)["']""", text)
+        assert {posixpath.normpath(folder / address) for address in named} <= FILES.keys()
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -63,11 +84,24 @@ def test_its_policy_lets_it_run_and_load_what_is_its_own(client, path: str) -> N
 def test_what_a_browser_has_is_not_sent_again(client, path: str) -> None:
     first = client.get(path)
     assert first.headers["cache-control"] == "no-cache"
+    assert first.headers["vary"] == "Accept-Encoding"
     again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     for name in ("etag", "cache-control", "content-security-policy"):
         assert again.headers[name] == first.headers[name]
     assert client.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/page/js/api.js"])
+def test_it_is_compressed_for_those_who_can_read_that(client, path: str) -> None:
+    plain, small = (client.get(path, headers={"Accept-Encoding": name}) for name in ("identity", "gzip, br"))
+    assert plain.content == small.content
+    assert "content-encoding" not in plain.headers
+    assert small.headers["content-encoding"] == "gzip"
+    assert int(small.headers["content-length"]) < int(plain.headers["content-length"])
+    assert small.headers["etag"] != plain.headers["etag"]
+    both = {"Accept-Encoding": "gzip", "If-None-Match": small.headers["etag"]}
+    assert client.get(path, headers=both).status_code == 304
 
 
 @pytest.mark.parametrize("path", ["/", "/page/js/api.js"])
