@@ -40,6 +40,7 @@ test: lint ## All checks and tests
 
 test-browser: $(BROWSER_STAMP) $(NODE_STAMP) ## The web page: its JavaScript, and its tests in an installed Chromium
 	@$(BIN)/python -m tests.browser.chromium
+	$(BIN)/mypy --explicit-package-bases tests/browser benchmarks/page.py
 	npm run --silent check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
 

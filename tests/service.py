@@ -89,7 +89,8 @@ class Service:
             assert job["status"] not in FINAL, f"ended too early: {job}"
             return None
 
-        return wait_for(look, lambda: f"nothing more happens: {self.job(job_id)}")
+        found: dict[str, Any] = wait_for(look, lambda: f"nothing more happens: {self.job(job_id)}")
+        return found
 
     def started(self, job_id: str) -> dict[str, Any]:
         """The job as soon as it has iterations behind it."""
