@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo up test load soak lint format clean
+BROWSER_STAMP := $(VENV)/.browser-installed
+NODE_STAMP := node_modules/.installed
+
+.PHONY: help demo up test test-browser load soak lint format clean
 
 help: ## Show this help
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; try: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
@@ -15,6 +18,15 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "installing into $(VENV): PyTorch is large, this takes some minutes the first time"
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(BROWSER_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'
+	@touch $@
+
+$(NODE_STAMP): package.json package-lock.json
+	@command -v npm > /dev/null || { echo 'Node.js 20 or newer with npm is needed, to check the JavaScript: https://nodejs.org'; exit 1; }
+	npm ci
 	@touch $@
 
 demo: $(STAMP) ## Paint the sample pair through the whole service: demo.png
@@ -25,6 +37,12 @@ up: $(STAMP) ## Run the service on http://127.0.0.1:8000
 
 test: lint ## All checks and tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-browser: $(BROWSER_STAMP) $(NODE_STAMP) ## The web page: its JavaScript, and its tests in an installed Chromium
+	@$(BIN)/python -m tests.browser.chromium
+	$(BIN)/mypy --explicit-package-bases tests/browser benchmarks/page.py
+	npm run --silent check
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
 
 load: $(STAMP) ## Put the service under load and report; LOAD='--jobs 10000' for other options
 	$(BIN)/python benchmarks/load.py $(LOAD)
@@ -43,4 +61,4 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build
+	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build

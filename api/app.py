@@ -16,11 +16,11 @@ from api.hosts import Hosts
 from api.keys import KeyRing, default_limits
 from api.links import Fetcher
 from api.metrics import Metrics
-from api.middleware import DefaultHeaders, Faults, HeadAsGet, SubPath
+from api.middleware import DefaultHeaders, Faults, HeadAsGet, Slash, SubPath
 from api.openapi import DocumentedAPI
 from api.quotas import Quotas
 from api.reference import add_reference
-from api.routes import events, jobs, masks, presets, snapshots, styles, submission, system, training
+from api.routes import events, jobs, masks, page, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from api.watching import Watches, at_the_signal_to_stop
 from api.webhook_reference import add_webhooks
@@ -100,6 +100,7 @@ def create_app(
     if quotas:
         app.add_middleware(RateLimits, quotas=quotas, max_request_bytes=settings.max_request_bytes)
     app.add_middleware(Guard, keys=keys, limits=limits)
+    app.add_middleware(Slash)
     app.add_middleware(OtherSites, origins=settings.cors_origins)
     if not keys:  # a page that takes our name has no key
         app.add_middleware(Hosts, names=settings.allowed_hosts)
@@ -113,6 +114,7 @@ def create_app(
         app.add_middleware(SubPath, root_path=settings.root_path)
     add_reference(app)
     add_webhooks(app)
+    app.include_router(page.router)
     app.include_router(submission.make_router(settings))
     app.include_router(jobs.router)
     app.include_router(events.router)

@@ -4,11 +4,24 @@ import hashlib
 
 from fastapi import Request, Response
 
+from jobs.contract import Job, now
+
 
 def matches(request: Request, etag: str) -> bool:
     """Whether ``If-None-Match`` names this entity, by the weak comparison that RFC 9110 asks for."""
     candidates = [candidate.strip() for candidate in request.headers.get("if-none-match", "").split(",")]
     return "*" in candidates or etag in (candidate.removeprefix("W/") for candidate in candidates)
+
+
+def lasting_headers(job: Job, etag: str) -> dict[str, str]:
+    """Headers of a file that never changes, and that may be kept for as long as its job is there."""
+    remaining = int((job.expires_at - now()).total_seconds()) if job.expires_at else 0
+    return {"ETag": f'"{etag}"', "Cache-Control": f"private, immutable, max-age={max(0, remaining)}"}
+
+
+def named(name: str, media_type: str) -> dict[str, str]:
+    """The header by which a file has a name where it is kept."""
+    return {"Content-Disposition": f'inline; filename="{name}.{media_type.rpartition("/")[2]}"'}
 
 
 def image_response(request: Request, data: bytes, media_type: str) -> Response:

@@ -15,8 +15,12 @@ from api.keys import Caller, KeyRing, Limits
 from api.quotas import Quotas, Standing
 from jobs.errors import StoreUnavailable
 
-#: Addresses for everybody, without a key and without limits: for health checks, and to read how to call.
-OPEN = frozenset({"/livez", "/readyz", "/docs", "/openapi.json"})
+#: Addresses for everybody, without a key and without limits: for health checks, to read how to call, and the page,
+#: which asks for a key itself.
+OPEN = frozenset({"/livez", "/readyz", "/docs", "/openapi.json", "/"})
+
+#: What is below this one is for everybody, too.
+_OPEN_FOLDER = "/page/"
 
 
 class Guard:
@@ -132,8 +136,8 @@ class _Demand:
 
 
 def _is_open(scope: Scope) -> bool:
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")) in OPEN
+    path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+    return path in OPEN or path.startswith(_OPEN_FOLDER)
 
 
 def _key(headers: Headers) -> str | None:

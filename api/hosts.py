@@ -12,9 +12,18 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import Problem
+
+#: What a browser shows instead of the page: nothing of it may be run or loaded under a name that is not known.
+_TOLD = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>NST Server</title>
+<h1>This server does not know the name by which you have asked for it</h1>
+<p>Ask for it by its address (such as <code>http://192.168.1.5:8000</code>) or by its name in your own network.
+<p>If it is yours and shall have this name, set <code>NST_ALLOWED_HOSTS</code>.
+"""
 
 _NAME = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
@@ -50,8 +59,7 @@ class Hosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] == "http" and not self._is_known(Headers(scope=scope).get("host", "")):
-            problem = Problem(403, "other_host", "The server is not asked for by this name (NST_ALLOWED_HOSTS).")
-            await problem.response(Request(scope))(scope, receive, send)
+            await _refusal(Request(scope))(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -60,6 +68,13 @@ class Hosts:
         if "." not in name or name.endswith(_PRIVATE_NAMES) or _is_address(name):
             return True
         return any(known in ("*", name) or (known[0] == "*" and name.endswith(known[1:])) for known in self.names)
+
+
+def _refusal(request: Request) -> Response:
+    if "text/html" in request.headers.get("accept", ""):  # somebody looks at it
+        return HTMLResponse(_TOLD, 403)
+    problem = Problem(403, "other_host", "The server is not asked for by this name (NST_ALLOWED_HOSTS).")
+    return problem.response(request)
 
 
 def _is_address(name: str) -> bool:

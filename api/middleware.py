@@ -3,6 +3,7 @@
 from anyio import CancelScope
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Problem
@@ -108,3 +109,18 @@ class SubPath:
                 path = self.root_path + path
             scope = {**scope, "root_path": self.root_path, "path": path}
         await self.app(scope, receive, send)
+
+
+class Slash:
+    """Leads from the sub-path to its slash: addresses that are relative to the page are right only there."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http" and scope["path"] == scope.get("root_path"):
+            query = f"?{text}" if (text := scope["query_string"].decode("latin-1")) else ""
+            await RedirectResponse(f"{scope['path']}/{query}", 308)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)

@@ -25,6 +25,10 @@ from nst_core.gallery import STYLE_ID
 from nst_core.options import DEFAULT_QUALITY, LOSSY_FORMATS, OutputFormat
 from nst_core.presets import PRESETS
 
+#: What is told of a field of `POST /jobs` besides: for which methods it is, and the default in force where `default`
+#: does not state it.
+EXTENSIONS = ("x-methods", "x-default")
+
 #: What a file is where no file can be sent.
 _URL = "an http or https URL, which this server fetches, or a data: URL with base64."
 
@@ -37,16 +41,15 @@ def request_body(form: dict[str, Any]) -> dict[str, Any]:
 
 def _in_json(schema: dict[str, Any]) -> dict[str, Any]:
     """What JSON has for a field of a form: URLs for files, objects, and lists of which one item may stand alone."""
+    told = {name: schema[name] for name in ("description", "default", *EXTENSIONS) if name in schema}
     if schema.get("format") == "binary":
         description = f"{schema['description']} Here {_URL}" if "description" in schema else f"Here {_URL}"
         return {**schema, "format": "uri", "description": description}
     if "contentMediaType" in schema:
-        return {"type": "object", "description": schema["description"], "examples": [{"order": 17}]}
+        return {"type": "object", "examples": [{"order": 17}]} | told
     if schema["type"] == "array":
-        about = ("description", "default")
-        several = {name: value for name, value in schema.items() if name not in about}
-        item = _in_json(schema["items"])
-        return {"anyOf": [item, several | {"items": item}], **{name: schema[name] for name in about if name in schema}}
+        item, several = _in_json(schema["items"]), {name: value for name, value in schema.items() if name not in told}
+        return {"anyOf": [item, several | {"items": item}]} | told
     return schema
 
 
@@ -128,6 +131,9 @@ def job_form_schema(settings: ApiSettings) -> dict[str, Any]:
     properties |= webhook_form.SCHEMA
     properties |= handling_schema(settings)
     properties["metadata"] = _METADATA
+    defaults |= {"quality": DEFAULT_QUALITY, "webhook_events": webhook_form.DEFAULT_EVENTS}
+    for name, schema in properties.items():
+        properties[name] = schema | _extensions(name, defaults.get(name) if "default" not in schema else None)
     return {
         "type": "object",
         "properties": properties,
@@ -182,6 +188,14 @@ _METADATA = {
     "description": f"A JSON object of the client's own that the job carries; at most {MAX_METADATA_BYTES} bytes.",
     "examples": ['{"order": 17}'],
 }
+
+
+def _extensions(name: str, default: Any) -> dict[str, Any]:
+    """What is told of a field besides what OpenAPI knows."""
+    told: dict[str, Any] = {"x-methods": list(METHODS_OF.get(LINKS.get(name, name), METHODS))}
+    if default not in (None, ()):
+        told["x-default"] = list(default) if isinstance(default, tuple) else default
+    return told
 
 
 def _stated(default: Any) -> str:

@@ -107,6 +107,14 @@ class JobInput(_Model):
         default_factory=list, description="Of each photograph that was sent for a training."
     )
 
+    @property
+    def files(self) -> dict[str, str]:
+        """The digests of all files, each with the name that the file has in the store."""
+        found = {"content": self.content_sha256, "init": self.init_sha256}
+        for name in ("style", "mask", "photograph"):
+            found |= {f"{name}.{k}": digest for k, digest in enumerate(getattr(self, f"{name}_sha256"))}
+        return {digest: name for name, digest in found.items() if digest is not None}
+
 
 class Output(_Model):
     """The result of a job that succeeded."""

@@ -109,6 +109,28 @@ def decode(data: bytes, limits: PictureLimits | None = None) -> Image.Image:
     return eight_bits(decode_photograph(data, limits).picture)
 
 
+def reduced_jpeg(data: bytes, side: int, limits: PictureLimits | None = None) -> bytes:
+    """A file's picture, as :func:`decode` has it, as a JPEG whose sides are at most so long.
+
+    Raises:
+        InvalidImage: as :func:`decode_photograph`.
+    """
+    picture = decode(data, limits)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return encode(picture, "jpeg", quality=85)
+
+
+def media_type(data: bytes) -> str:
+    """What an image file is, by its first bytes.
+
+    Raises:
+        InvalidImage: as :func:`decode_photograph`.
+    """
+    with _opened(data, PictureLimits()) as image:
+        # What many phones and cameras call a JPEG has further pictures, of which no browser knows.
+        return Image.MIME["JPEG" if image.format == "MPO" else str(image.format)]
+
+
 def decode_mask(data: bytes, limits: PictureLimits | None = None) -> Image.Image:
     """A file as a mask (``L``), upright: what is transparent is black, where a picture would be white.
 

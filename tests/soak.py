@@ -49,8 +49,8 @@ from nst_core.options import FastOptions, GatysOptions
 from nst_core.picture import decode
 from nst_core.pretrained import load_encoder
 from nst_core.similarity import structural_similarity
-from tests.integration.conftest import FINAL, System, kill_group, pool_child, wait_for
 from tests.receiver import SECRET, Receiver
+from tests.service import FINAL, System, kill_group, pool_child, wait_for
 
 #: So alike is the result of a job to what the engine paints undisturbed, at least.
 ALIKE = 0.98

@@ -1,6 +1,7 @@
 """The images and the Compose files: what they promise about security and about keeping data."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from jobs.queue import QUEUES
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parent.parent
+PACKAGING: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 DOCKERFILES = sorted(ROOT.glob("Dockerfile.*"))
 COMPOSE_FILES = sorted(ROOT.glob("docker-compose*.yml"))
 
@@ -92,7 +94,8 @@ def test_the_front_ends_image_has_no_torch() -> None:
 
 def test_no_package_index_is_named() -> None:
     assert 'ARG TORCH_INDEX_URL=""' in (ROOT / "Dockerfile.worker").read_text()
-    for path in (*DOCKERFILES, *COMPOSE_FILES, ROOT / ".env.example", ROOT / "constraints.txt"):
+    locks = [ROOT / name for name in (".env.example", "constraints.txt", "package-lock.json", ".npmrc")]
+    for path in (*DOCKERFILES, *COMPOSE_FILES, *locks):
         assert not re.search(r"https?://(?!127\.0\.0\.1)", path.read_text()), path.name
 
 
@@ -175,7 +178,16 @@ def test_builds_see_only_what_they_need() -> None:
     allowed = {line[1:] for line in lines if line.startswith("!")}
     assert all((ROOT / name).exists() for name in allowed)
     assert {"pyproject.toml", "constraints.txt"} <= allowed
-    assert not {".env", ".git", "tests"} & allowed
+    assert not {".env", ".git", "tests", "node_modules"} & allowed
+    assert {package for package in PACKAGING["packages"] if "." not in package} <= allowed
+
+
+def test_all_that_is_no_code_goes_into_the_package() -> None:
+    for package in ("api", "cli", "client", "jobs", "nst_core", "worker"):
+        files = {path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+        patterns = PACKAGING["package-data"].get(package, [])
+        data = {path for pattern in patterns for path in (ROOT / package).glob(pattern)}
+        assert {path for path in files if path.suffix != ".py"} <= data, package
 
 
 def test_constraints_are_exact_and_leave_torch_to_the_user() -> None:

@@ -3,18 +3,24 @@
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from anyio import to_thread
+from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import RETRY_AFTER
-from api.deps import CallerDep, GalleryDep, JobId, LineDep, StoreDep
-from api.entity import JPEG_RESPONSES, jpeg_response, matches
+from api.deps import CallerDep, DecodersDep, GalleryDep, JobId, LineDep, SettingsDep, StoreDep
+from api.entity import JPEG_RESPONSES, image_responses, jpeg_response, lasting_headers, matches, named
 from api.errors import Problem, problems
 from api.waiting import APPLIED_HEADER, WaitDep
-from jobs.contract import Job, JobPage, Method, Status, now
+from jobs.contract import Job, JobPage, Method, Status
 from jobs.errors import ExpiredJob, UnreadableJob
+from nst_core.errors import InvalidImage
+from nst_core.picture import PictureLimits, media_type, reduced_jpeg
 
 router = APIRouter(tags=["jobs"])
+
+#: Longest side of a thumbnail in pixels.
+_THUMBNAIL_SIDE = 320
 
 
 @router.get("/jobs", responses=problems(422, 503), summary="List jobs, newest first")
@@ -59,14 +65,7 @@ async def get_job(job_id: JobId, wait: WaitDep, line: LineDep, response: Respons
 @router.get(
     "/jobs/{job_id}/result",
     response_class=Response,
-    responses=problems(404, 409, 410, 503)
-    | {
-        200: {
-            "description": "The picture.",
-            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
-        },
-        304: {"description": "The picture is the one that `If-None-Match` names."},
-    },
+    responses=problems(404, 409, 410, 503) | image_responses("image/*"),
     summary="Fetch the picture",
 )
 def get_result(job_id: JobId, store: StoreDep, request: Request) -> Response:
@@ -74,15 +73,64 @@ def get_result(job_id: JobId, store: StoreDep, request: Request) -> Response:
     job = store.get(job_id)
     if job.output is None:
         raise _no_result(job)
-    remaining = int((job.expires_at - now()).total_seconds()) if job.expires_at else 0
-    headers = {
-        "ETag": f'"{job.output.sha256}"',
-        "Cache-Control": f"private, immutable, max-age={max(0, remaining)}",
-        "Content-Disposition": f'inline; filename="{job_id}.{job.output.media_type.rpartition("/")[2]}"',
-    }
+    headers = lasting_headers(job, job.output.sha256)
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return Response(store.result(job_id), media_type=job.output.media_type, headers=headers)
+    kind = job.output.media_type
+    return Response(store.result(job_id), media_type=kind, headers=headers | named(job_id, kind))
+
+
+@router.get(
+    "/jobs/{job_id}/thumbnail",
+    response_class=Response,
+    responses=problems(404, 409, 410, 503) | JPEG_RESPONSES,
+    summary="Fetch the picture, small",
+)
+async def get_thumbnail(
+    job_id: JobId, store: StoreDep, settings: SettingsDep, decoders: DecodersDep, request: Request
+) -> Response:
+    """The picture at 320 pixels or less, on white where it is transparent.  It never changes."""
+    job = await run_in_threadpool(store.get, job_id)
+    if job.output is None:
+        raise _no_result(job)
+    headers = lasting_headers(job, f"{job.output.sha256}-{_THUMBNAIL_SIDE}")
+    if matches(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    limits = PictureLimits(max_pixels=settings.max_image_pixels, max_side=settings.max_image_side)
+    result = await run_in_threadpool(store.result, job_id)
+    try:
+        jpeg = await to_thread.run_sync(reduced_jpeg, result, _THUMBNAIL_SIDE, limits, limiter=decoders)
+    except InvalidImage as error:
+        raise Problem(404, "thumbnail_not_found", f"The picture cannot be reduced: {error}") from None
+    return Response(jpeg, media_type="image/jpeg", headers=headers | named(f"{job_id}-small", "image/jpeg"))
+
+
+@router.get(
+    "/jobs/{job_id}/inputs/{sha256}",
+    response_class=Response,
+    responses=problems(404, 410, 503) | image_responses("image/*"),
+    summary="Fetch a file that was sent",
+)
+def get_input(
+    job_id: JobId,
+    sha256: Annotated[str, Path(description="Of the file, as `input` of the job tells it.")],
+    store: StoreDep,
+    request: Request,
+) -> Response:
+    """A file of which the job was made, as it was sent.  It never changes; its `ETag` is its SHA-256."""
+    job = store.get(job_id)
+    name = job.input.files.get(sha256)
+    if name is None:
+        raise Problem(404, "input_not_found", "The job was not sent such a file.")
+    headers = lasting_headers(job, sha256)
+    if matches(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    data = store.image(job_id, name)
+    try:
+        kind = media_type(data)
+    except InvalidImage:  # an earlier version took it
+        kind = "application/octet-stream"
+    return Response(data, media_type=kind, headers=headers | named(f"{job_id}-{name.replace('.', '-')}", kind))
 
 
 @router.get(

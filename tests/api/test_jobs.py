@@ -1,10 +1,13 @@
 """Jobs that are there: read, list, cancel, forget."""
 
 import hashlib
+import io
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
+from PIL import Image
 
 from jobs.contract import Job, JobError, JobInput, Output, Progress, Status, Urls, new_job_id, now
 from jobs.protocol import Store
@@ -49,7 +52,10 @@ def test_a_job_tells_when_to_ask_again_until_it_is_finished(client, store: Store
 @pytest.mark.parametrize("job_id", ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "x", "01k", "%00", "8" * 26, "é"])
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", ""), ("GET", "/result"), ("GET", "/preview"), ("POST", "/cancel"), ("DELETE", "")],
+    [
+        *(("GET", path) for path in ("", "/result", "/thumbnail", "/preview", f"/inputs/{SHA256}")),
+        *(("POST", "/cancel"), ("DELETE", "")),
+    ],
 )
 def test_an_unknown_job_is_not_found(client, job_id: str, method: str, path: str) -> None:
     response = client.request(method, f"/jobs/{job_id}{path}")
@@ -57,7 +63,8 @@ def test_an_unknown_job_is_not_found(client, job_id: str, method: str, path: str
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", ""), ("GET", "/result"), ("GET", "/preview"), ("POST", "/cancel")]
+    ("method", "path"),
+    [("GET", path) for path in ("", "/result", "/thumbnail", "/preview", f"/inputs/{SHA256}")] + [("POST", "/cancel")],
 )
 def test_an_expired_job_is_gone(client, redis_url: str, job_id: str, method: str, path: str) -> None:
     with redis.Redis.from_url(redis_url) as keys:
@@ -123,6 +130,137 @@ def test_previews_change(client, store: Store, job_id: str) -> None:
     assert client.get(f"/jobs/{job_id}/preview", headers=again).status_code == 304
     store.update(job_id, "a", progress=Progress(), preview=b"second")
     assert client.get(f"/jobs/{job_id}/preview", headers=again).content == b"second"
+
+
+# Thumbnails
+
+
+def paint(store: Store, job_id: str, result: bytes) -> None:
+    store.start(job_id, "a")
+    output = Output(url="r", media_type="image/png", width=1, height=1, bytes=1, sha256=digest(result))
+    store.finish(job_id, "a", status=Status.SUCCEEDED, output=output, result=result)
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize(("size", "small"), [((800, 600), (320, 240)), ((60, 900), (21, 320)), ((64, 48), (64, 48))])
+def test_a_thumbnail_is_small_and_never_enlarged(client, store: Store, job_id: str, picture, size, small) -> None:
+    paint(store, job_id, picture(*size))
+    response = client.get(f"/jobs/{job_id}/thumbnail")
+    assert (response.status_code, response.headers["content-type"]) == (200, "image/jpeg")
+    assert response.headers["content-disposition"] == f'inline; filename="{job_id}-small.jpeg"'
+    with Image.open(io.BytesIO(response.content)) as thumbnail:
+        assert (thumbnail.format, thumbnail.mode, thumbnail.size) == ("JPEG", "RGB", small)
+
+
+def test_a_thumbnail_is_on_white(client, store: Store, job_id: str, picture) -> None:
+    paint(store, job_id, picture(400, 400, mode="RGBA"))
+    with Image.open(io.BytesIO(client.get(f"/jobs/{job_id}/thumbnail").content)) as thumbnail:
+        assert thumbnail.getextrema() == ((255, 255),) * 3
+
+
+def test_a_thumbnail_that_the_client_has_is_not_made_again(client, store: Store, job_id: str, picture) -> None:
+    paint(store, job_id, picture(400, 300))
+    first = client.get(f"/jobs/{job_id}/thumbnail")
+    assert first.headers["cache-control"].startswith("private, immutable, max-age=")
+    assert first.headers["etag"] != client.get(f"/jobs/{job_id}/result").headers["etag"]
+    again = client.get(f"/jobs/{job_id}/thumbnail", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_job_without_result_has_no_thumbnail(client, store: Store, job_id: str) -> None:
+    response = client.get(f"/jobs/{job_id}/thumbnail")
+    assert (response.status_code, response.json()["code"]) == (409, "job_not_finished")
+    assert "retry-after" in response.headers
+    store.request_cancel(job_id)
+    assert client.get(f"/jobs/{job_id}/thumbnail").json()["code"] == "job_canceled"
+
+
+def test_a_result_that_cannot_be_decoded_has_no_thumbnail(make_client, store: Store, job_id: str, picture) -> None:
+    paint(store, job_id, picture(400, 300))
+    response = make_client(max_image_pixels=4096).get(f"/jobs/{job_id}/thumbnail")
+    assert (response.status_code, response.json()["code"]) == (404, "thumbnail_not_found")
+
+
+# What was sent
+
+
+def white(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (64, 48), "white").save(file, kind)
+    return file.getvalue()
+
+
+def sent(client, files: list[tuple[str, bytes]], **fields: str) -> dict[str, Any]:
+    response = client.post("/jobs", files=files, data=fields)
+    assert response.status_code == 202, response.text
+    return dict(response.json())
+
+
+def test_files_that_were_sent_are_there_unchanged(client, picture) -> None:
+    content, first, second = picture(70), picture(71, kind="JPEG"), picture(72, kind="WEBP")
+    init = picture(75, kind="TIFF")
+    masks = [white("GIF"), white("BMP")]
+    files = [("content", content), ("style", first), ("style", second), ("init_image", init)]
+    job = sent(client, files + [("mask", mask) for mask in masks], init="image")
+    told = job["input"]
+    digests = [told["content_sha256"], *told["style_sha256"], *told["mask_sha256"], told["init_sha256"]]
+    kinds = [f"image/{kind}" for kind in ("png", "jpeg", "webp", "gif", "bmp", "tiff")]
+    names = ["content.png", "style-0.jpeg", "style-1.webp", "mask-0.gif", "mask-1.bmp", "init.tiff"]
+    for data, sha256, kind, name in zip([content, first, second, *masks, init], digests, kinds, names, strict=True):
+        response = client.get(f"/jobs/{job['id']}/inputs/{sha256}")
+        assert (response.status_code, response.content) == (200, data)
+        assert response.headers["content-type"] == kind
+        assert response.headers["etag"] == f'"{sha256}"'
+        assert response.headers["content-disposition"] == f'inline; filename="{job["id"]}-{name}"'
+        assert response.headers["cache-control"].startswith("private, immutable, max-age=")
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_file_that_was_sent_twice_is_one(client, png: bytes) -> None:
+    job = sent(client, [("content", png), ("style", png)])
+    assert client.get(f"/jobs/{job['id']}/inputs/{digest(png)}").content == png
+
+
+def test_photographs_of_a_training_are_there(client, png: bytes, picture) -> None:
+    photograph = picture(200, 200)
+    response = client.post("/styles", files=[("style", png), ("photograph", photograph)], data={"id": "new"})
+    path = f"/jobs/{response.json()['id']}/inputs"
+    assert client.get(f"{path}/{digest(png)}").content == png
+    assert client.get(f"{path}/{digest(photograph)}").content == photograph
+
+
+@pytest.mark.parametrize("header", ['"{}"', 'W/"{}"', "*"])
+def test_a_file_that_the_client_has_is_not_sent_again(client, png: bytes, header: str) -> None:
+    job = sent(client, [("content", png), ("style", png)])
+    headers = {"If-None-Match": header.format(digest(png))}
+    response = client.get(f"/jobs/{job['id']}/inputs/{digest(png)}", headers=headers)
+    assert (response.status_code, response.content) == (304, b"")
+
+
+def test_a_job_has_only_its_own_files(client, png: bytes, picture) -> None:
+    job, other = sent(client, [("content", png), ("style", png)]), picture(90)
+    sent(client, [("content", other), ("style", other)])
+    for sha256 in (digest(other), digest(png).upper(), digest(png)[:-1], "content", "style.0", "%00", "é"):
+        response = client.get(f"/jobs/{job['id']}/inputs/{sha256}")
+        assert (response.status_code, response.json()["code"]) == (404, "input_not_found")
+
+
+def test_files_of_another_caller_are_not_there(make_client, png: bytes) -> None:
+    client = make_client(api_keys="ada:0123456789abcdef,bob:fedcba9876543210")
+    client.headers["X-API-Key"] = "0123456789abcdef"
+    job = sent(client, [("content", png), ("style", png)])
+    path = f"/jobs/{job['id']}/inputs/{digest(png)}"
+    assert client.get(path).status_code == 200
+    response = client.get(path, headers={"X-API-Key": "fedcba9876543210"})
+    assert (response.status_code, response.json()["code"]) == (404, "job_not_found")
+
+
+def test_what_is_no_image_to_this_version_is_bytes(client, store: Store, job_id: str) -> None:
+    response = client.get(f"/jobs/{job_id}/inputs/c")
+    assert (response.content, response.headers["content-type"]) == (b"c", "application/octet-stream")
 
 
 # Lists

@@ -12,6 +12,7 @@ import redis
 from PIL import Image, ImageDraw
 
 from api.job_form import FILE_OPTIONS
+from api.schema import EXTENSIONS
 from api.settings import ApiSettings
 from jobs.contract import Job, Status
 from jobs.errors import StoreUnavailable
@@ -592,6 +593,37 @@ def test_the_document_describes_every_field(make_client) -> None:
     assert properties["style_layers"]["items"] == {"type": "string"}
     assert properties["precision"]["default"] == "auto"
     assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
+
+
+def properties_of(client) -> dict[str, Any]:
+    operation = client.get("/openapi.json").json()["paths"]["/jobs"]["post"]
+    form, sent = (content["schema"]["properties"] for content in operation["requestBody"]["content"].values())
+    for name in form:
+        assert {key: form[name].get(key) for key in EXTENSIONS} == {key: sent[name].get(key) for key in EXTENSIONS}
+    return dict(form)
+
+
+def test_the_document_tells_for_which_methods_fields_are(client, png: bytes) -> None:
+    methods = {name: schema["x-methods"] for name, schema in properties_of(client).items()}
+    assert (methods["style"], methods["content"]) == (["gatys"], ["gatys", "fast"])
+    for name in (*OPTIONS, *FAST_OPTIONS, "preset"):
+        for method in ("gatys", "fast"):
+            refused = client.post("/jobs", files={"content": png}, data={name: "nonsense", "method": method}).json()
+            told = {error["pointer"]: error["detail"] for error in refused["errors"]}.get(f"#/{name}", "")
+            assert told.startswith("goes with method=") == (method not in methods[name]), (name, method)
+
+
+def test_the_document_tells_the_defaults_in_force(make_client, png: bytes) -> None:
+    client = make_client(default_encoder="vgg16")
+    properties = properties_of(client)
+    assert properties["encoder"]["x-default"] == "vgg16"
+    for method, files, data in (("gatys", {"style": png}, {}), ("fast", {}, {"style_id": "waves"})):
+        sent = {"output_format": "jpeg", **data}
+        params = client.post("/jobs", files={"content": png, **files}, data=sent).json()["input"]["params"]
+        told = {name: schema.get("x-default", schema.get("default")) for name, schema in properties.items()}
+        known = {name for name, default in told.items() if default is not None} & params.keys() - sent.keys()
+        assert {name: params[name] for name in known} == {name: told[name] for name in known}
+        assert known > {"quality", "precision", "iterations" if method == "gatys" else "strength"}
 
 
 def test_the_defaults_of_the_document_are_accepted(client, png: bytes) -> None:

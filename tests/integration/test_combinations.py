@@ -12,7 +12,7 @@ from api.job_form import ALL_OPTIONS, FILES
 from nst_core.file_options import FileOptions
 from nst_core.options import AutoMask, Color, OutputFormat, StyleLossName
 from nst_core.presets import PRESETS
-from tests.integration.conftest import Service
+from tests.service import Service
 
 FIELDS = ALL_OPTIONS.keys() | FILES.keys() | FileOptions.__dataclass_fields__.keys()
 NAMES = FIELDS | {"method", "style_id", "preset", "auto_mask", "metadata"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageStat
 
-from tests.integration.conftest import DEADLINE, Service, System
+from tests.service import DEADLINE, Service, System
 
 
 def test_submit_paints_with_a_running_service(system: System, service: Service, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hashlib import sha256
 import numpy as np
 from PIL import Image
 
-from tests.integration.conftest import Service
+from tests.service import Service
 
 
 def mask(left: bool) -> bytes:

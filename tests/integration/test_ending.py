@@ -1,6 +1,6 @@
 """Jobs that end in another way than with a picture; the worker goes on with the next."""
 
-from tests.integration.conftest import Service
+from tests.service import Service
 
 #: Minutes of work.
 LONG = {"size": 256, "iterations": 4000}
@@ -28,7 +28,7 @@ def test_a_deleted_job_is_gone_and_stops(service: Service) -> None:
     running, after = service.submit(**LONG), service.submit()
     service.started(running)
     assert service.http.delete(f"/jobs/{running}").status_code == 204
-    for path in ("", "/result", "/preview"):
+    for path in ("", "/result", "/thumbnail", "/preview"):
         assert service.http.get(f"/jobs/{running}{path}").status_code == 404
     # There is one process that paints: it is free for this one.
     service.succeeded(after)

@@ -10,7 +10,7 @@ import pytest
 
 from cli.up import Stack
 from client import NSTClient, RequestRefused
-from tests.integration.conftest import Service, System
+from tests.service import Service, System
 
 Event = tuple[str, dict[str, Any], str]
 
@@ -97,6 +97,8 @@ def test_the_python_client(service: Service) -> None:
         assert (names[0], names[-1]) == ("status", "done")
         assert nst.wait(job["id"]) == nst.get(job["id"])
         assert nst.result(job["id"]).startswith(b"\x89PNG")
+        assert nst.thumbnail(job["id"]).startswith(b"\xff\xd8")
+        assert nst.input(job["id"], job["input"]["content_sha256"]) == service.content.read_bytes()
         assert nst.preview(job["id"]).startswith(b"\xff\xd8")
         assert job["id"] in [each["id"] for each in nst.list_jobs(status="succeeded")]
         assert nst.cancel(job["id"])["status"] == "succeeded"

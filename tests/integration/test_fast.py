@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.integration.conftest import DEADLINE, Service, System
+from tests.service import DEADLINE, Service, System
 
 
 def test_a_fast_job_overtakes_a_running_optimisation(service: Service) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.integration.conftest import System
+from tests.service import System
 from tests.soak import ACTIONS, RECIPES, soaking
 
 #: The death of a worker is noticed soon.

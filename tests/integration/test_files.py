@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 import nst_core.picture  # noqa: F401 - teaches Pillow to write HEIF
-from tests.integration.conftest import DEADLINE, Service, System
+from tests.service import DEADLINE, Service, System
 
 
 def test_16_bits_come_back_as_they_were_sent(service: Service) -> None:

@@ -12,7 +12,7 @@ from nst_core.image import noise, to_tensor
 from nst_core.losses import gram_matrix, style_loss
 from nst_core.options import MEDIA_TYPES, default_of
 from nst_core.pretrained import load_encoder
-from tests.integration.conftest import FINAL, Service, wait_for
+from tests.service import FINAL, Service, wait_for
 
 
 def opened(data: bytes) -> Image.Image:

@@ -13,7 +13,7 @@ from cli.redis_server import find_executable
 from cli.up import Stack
 from jobs.queue import TASK_PAINT, make_celery
 from jobs.settings import Settings
-from tests.integration.conftest import DEADLINE, Service, System, kill_group, pool_child, wait_for
+from tests.service import DEADLINE, Service, System, kill_group, pool_child, wait_for
 
 #: A few seconds of work, so that there is time to die in its midst.
 WORK = {"size": 64, "iterations": 250}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cli.up import Stack
-from tests.integration.conftest import Service, wait_for
+from tests.service import Service, wait_for
 
 
 def test_the_workers_tell_of_themselves(service: Service) -> None:

@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from tests.integration.conftest import Service
+from tests.service import Service
 
 
 def test_a_style_is_trained_listed_painted_and_taken_away(service: Service) -> None:

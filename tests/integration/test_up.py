@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from cli.up import Stack
-from tests.integration.conftest import DEADLINE, Service, System, pool_child, wait_for
+from tests.service import DEADLINE, Service, System, pool_child, wait_for
 
 #: Nothing to load at the start, for tests that paint nothing.
 IDLE = {"NST_WARM_ENCODERS": "", "NST_WARM_STYLES": "false"}

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cli.up import Stack
-from tests.integration.conftest import Service, System, kill_group, wait_for
 from tests.receiver import SECRET, Receiver
+from tests.service import Service, System, kill_group, wait_for
 
 ALL = "processing,progress,succeeded,failed,canceled"
 

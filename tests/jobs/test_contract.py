@@ -27,6 +27,20 @@ def test_urls_are_relative_to_the_root_of_the_api() -> None:
     assert Urls.of("x").result == "jobs/x/result"
 
 
+def test_each_file_has_a_name_by_its_digest() -> None:
+    given = JobInput(
+        params={},
+        content_sha256="a",
+        style_sha256=["b", "c"],
+        mask_sha256=["d"],
+        photograph_sha256=["e"],
+        init_sha256="f",
+    )
+    names = {"a": "content", "b": "style.0", "c": "style.1", "d": "mask.0", "e": "photograph.0", "f": "init"}
+    assert given.files == names
+    assert JobInput(params={}, style_sha256=[]).files == {}
+
+
 def test_a_job_survives_json() -> None:
     job = a_job(size=64, style_layers=["relu1_1"])
     assert Job.model_validate_json(job.model_dump_json()) == job

@@ -22,6 +22,8 @@ from nst_core.picture import (
     decode_mask,
     decode_photograph,
     encode,
+    media_type,
+    reduced_jpeg,
     upright_size,
     with_alpha,
 )
@@ -46,6 +48,35 @@ def oriented(orientation: int) -> bytes:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return exif.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [(kind, f"image/{kind.lower()}") for kind in READABLE] + [("MPO", "image/jpeg")]
+)
+def test_a_file_is_what_its_bytes_are(kind: str, told: str) -> None:
+    options = {"save_all": True, "append_images": [HALVES]} if kind == "MPO" else {}
+    assert media_type(saved(HALVES, kind, **options)) == told
+
+
+@pytest.mark.parametrize("data", [b"", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<!doctype html>"])
+def test_what_is_no_image_is_none(data: bytes) -> None:
+    with pytest.raises(InvalidImage):
+        media_type(data)
+
+
+def test_a_reduced_picture_is_upright_and_opaque() -> None:
+    transparent = HALVES.resize((640, 320)).convert("RGBA")
+    transparent.paste((0, 0, 0, 0), (320, 0, 640, 320))
+    with Image.open(io.BytesIO(reduced_jpeg(saved(transparent, "PNG", exif=oriented(6)), 160))) as small:
+        assert (small.format, small.size) == ("JPEG", (80, 160))
+        (red, white) = small.getpixel((40, 20)), small.getpixel((40, 140))
+    assert np.abs(np.subtract(red, (255, 0, 0))).max() < 8
+    assert np.abs(np.subtract(white, 255)).max() < 4
+
+
+def test_a_small_picture_is_not_enlarged() -> None:
+    with Image.open(io.BytesIO(reduced_jpeg(saved(HALVES, "PNG"), 160))) as small:
+        assert small.size == HALVES.size
 
 
 def test_phones_formats_are_read() -> None:

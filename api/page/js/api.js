@@ -31,7 +31,8 @@ export class Refused extends Error {
 
 /** Nobody answered, or something that is not the service. */
 export class Unreachable extends Error {
-  constructor(cause = undefined) {
+  /** @param {unknown} [cause] */
+  constructor(cause) {
     super("The service cannot be reached.", { cause });
     this.name = "Unreachable";
   }
@@ -215,7 +216,7 @@ async function refusal(response) {
 }
 
 /**
- * @param {ReadableStream<Uint8Array>} body
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body
  * @returns {AsyncGenerator<ServerEvent>}
  */
 async function* readEvents(body) {
