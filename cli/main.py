@@ -126,7 +126,8 @@ def up(
                 soft_wrap=True,
             )
             while True:
-                stack.check()
+                for told in stack.mend():
+                    out.print(told, soft_wrap=True, highlight=False, markup=False)
                 sleep(0.5)
     except (StackError, RedisServerError) as error:
         raise fail(error) from None

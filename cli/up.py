@@ -23,6 +23,9 @@ API_TIMEOUT = 60.0
 #: Seconds that children get to end by themselves before they are killed.
 STOP_TIMEOUT = 15.0
 
+#: A process that ends by itself so often in so many seconds is not started again.
+MOST_ENDS, ENDS_SECONDS = 5, 120.0
+
 
 class StackError(Exception):
     """The service did not start, or one of its processes ended."""
@@ -46,6 +49,8 @@ class Stack:
         self.quiet, self.own_redis = quiet, own_redis
         self.redis: RedisServer | None = None
         self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self._spawned: dict[str, tuple[list[str], dict[str, str]]] = {}
+        self._ends: dict[str, list[float]] = {}
         self._logs: list[IO[bytes]] = []
         self._lock: IO[bytes] | None = None
 
@@ -133,6 +138,7 @@ class Stack:
             folder.mkdir(exist_ok=True)
             output = (folder / f"{name}.log").open("ab")
             self._logs.append(output)
+        self._spawned[name] = arguments, environment
         # A session of its own, so that Ctrl-C reaches this process alone and it can stop the others in order.
         self.children[name] = subprocess.Popen(
             [sys.executable, *arguments],
@@ -163,13 +169,39 @@ class Stack:
 
     def check(self) -> None:
         """Raises StackError when a process has ended."""
-        processes = dict(self.children)
-        if self.redis is not None and self.redis.process is not None:
-            processes["redis"] = self.redis.process
-        for name, process in processes.items():
+        for name, process in self._processes().items():
             code = process.poll()
             if code is not None:
                 raise StackError(f"the process {name} ended with status {code}{self._where()}")
+
+    def mend(self) -> list[str]:
+        """Starts again what has ended by itself; says what that was.
+
+        Raises:
+            StackError: a process ends again and again.
+        """
+        told = []
+        for name, process in self._processes().items():
+            code = process.poll()
+            if code is None:
+                continue
+            ended = f"the process {name} ended with status {code}"
+            ends = self._ends[name] = [at for at in self._ends.get(name, []) if at > monotonic() - ENDS_SECONDS]
+            ends.append(monotonic())
+            if len(ends) > MOST_ENDS:
+                raise StackError(f"{ended}, for the {len(ends)}th time in {ENDS_SECONDS:g} s{self._where()}")
+            with contextlib.suppress(ProcessLookupError):  # what it has left of its own children
+                os.killpg(process.pid, signal.SIGKILL)
+            if name == "redis" and self.redis is not None:
+                self.redis.start(self._inherited)
+            else:
+                self._spawn(name, *self._spawned[name])
+            told.append(f"{ended}; it is started again")
+        return told
+
+    def _processes(self) -> "dict[str, subprocess.Popen[bytes]]":
+        redis = self.redis.process if self.redis is not None else None
+        return self.children | ({"redis": redis} if redis is not None else {})
 
     def _where(self) -> str:
         return f"; see {self.data_dir / 'logs'}" if self.quiet else ""

@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 
+from celery.bin.celery import celery as command
 from celery.exceptions import SecurityWarning
 
 from jobs.queue import QUEUE_WEBHOOK, QUEUES, make_celery
@@ -38,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     app.conf.worker_soft_shutdown_timeout = settings.worker_shutdown_seconds
     # Celery advises against root because of pickle, which is not accepted here.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    app.worker_main(
+    # As worker_main does, which forgets the exit status: who started this shall know when it did not end by order.
+    command.params[0].default = app
+    status = command.main(
         [
             "--quiet",  # no banner
             "worker",
@@ -47,8 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"--loglevel={settings.log_level}",
             "--without-gossip",
             "--without-mingle",
-        ]
+        ],
+        standalone_mode=False,
     )
+    sys.exit(status)
 
 
 if __name__ == "__main__":

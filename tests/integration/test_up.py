@@ -7,7 +7,9 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from time import sleep
 
 import httpx
 import pytest
@@ -34,7 +36,9 @@ def up(system: System, folder: Path) -> Iterator[Start]:
     services: list[Service] = []
 
     def start(**settings: str) -> tuple["subprocess.Popen[str]", Service]:
-        process = system.nst("up", "--port", "0", NST_DATA_DIR=str(folder), **settings)
+        # Nobody reads the output meanwhile: a line for each request would fill the pipe in the end.
+        settings = {"NST_DATA_DIR": str(folder), "NST_LOG_LEVEL": "WARNING", **settings}
+        process = system.nst("up", "--port", "0", **settings)
         started.append(process)
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
@@ -105,6 +109,43 @@ def test_the_api_may_have_several_processes(system: System, folder: Path, up: St
     assert status == 0
     assert "Traceback" not in output
     assert system.processes(folder) == {}
+
+
+@pytest.mark.parametrize("name", ["uvicorn", "redis-server", "--name gatys"])
+def test_what_ends_by_itself_is_started_again(system: System, folder: Path, up: Start, name: str) -> None:
+    _, service = up(NST_LEASE_SECONDS="2", NST_REAPER_SECONDS="1")
+    running = service.submit(size=96, iterations=250)
+    service.started(running)
+    (pid,) = (pid for pid, command in system.processes(folder).items() if name in command)
+    os.kill(pid, signal.SIGKILL)
+    with Service(service.url) as again:
+
+        def succeeded() -> bool:
+            with suppress(httpx.TransportError):
+                answer = again.http.get(f"/jobs/{running}")
+                return answer.status_code == 200 and answer.json()["status"] == "succeeded"
+            return False
+
+        wait_for(succeeded)
+        again.succeeded(again.submit())
+    assert pid not in system.processes(folder)
+    assert any(name in command for command in system.processes(folder).values())
+
+
+def test_what_ends_again_and_again_ends_all(system: System, folder: Path, up: Start) -> None:
+    process, _ = up(**IDLE)
+    killed: set[int] = set()
+    while process.poll() is None:
+        for pid, command in system.processes(folder).items():
+            if "--name webhook" in command and pid not in killed:
+                killed.add(pid)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        sleep(0.05)
+    status, output = end(process)
+    assert status == 1
+    assert "the process webhook ended with status -9, for the 6th time in 120 s" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(
