@@ -1,0 +1,153 @@
+/** Everything that a user reads, in one place, so that it can be translated: texts, and functions where values go in. */
+
+export const texts = {
+  /** Of the language of these texts; numbers and times are written accordingly. */
+  language: "en",
+
+  product: "NST Server",
+  skip: "Skip to the content",
+  nav: { label: "Pages", compose: "Paint", history: "History", train: "Train a style" },
+  key: {
+    button: "API key",
+    title: "API key",
+    about: "This server asks for a key. It is kept in this browser and sent to this server only.",
+    field: "Key",
+    save: "Use this key",
+    forget: "Forget the key",
+    cancel: "Cancel",
+    unknown: "The server does not know this key.",
+    empty: "Enter the key that you were given.",
+    kept: "The key is kept.",
+    forgotten: "The key is forgotten.",
+  },
+  connection: {
+    offline: "You are offline. Everything goes on as soon as there is a connection.",
+    away: "The server does not answer. It may be restarting; this page goes on by itself.",
+    back: "The server is back.",
+  },
+  footer: { api: "HTTP API", openapi: "OpenAPI" },
+  loading: "Loading …",
+  retry: "Try again",
+  close: "Close",
+  cancel: "Cancel",
+  notFound: { title: "There is no such page", advice: "The address may be misspelt.", link: "Paint a picture" },
+
+  /** By `code` of a problem, and of a job's error: what happened, and what to do. */
+  errors: {
+    unknown: { title: "Something went wrong", advice: "Try again in a moment." },
+    unreachable: {
+      title: "The server does not answer",
+      advice: "Check your connection. Nothing that you entered is lost; try again.",
+    },
+    malformed_body: { title: "The upload was broken off", advice: "Send it again." },
+    invalid_image: {
+      title: "A picture cannot be used",
+      advice: "It is damaged, empty, animated or too small. Save it again with another program, or choose another one.",
+    },
+    unauthorized: { title: "A key is needed", advice: "Enter the API key that you were given." },
+    training_not_configured: {
+      title: "There are no photographs to learn on",
+      advice: "Add some photographs of your own: a few different ones are enough.",
+    },
+    other_host: {
+      title: "The server is not to be called by this name",
+      advice: "Use the address that its administrator gave you.",
+    },
+    other_site: { title: "Another site has sent this", advice: "Open this page itself and try again." },
+    style_not_removable: {
+      title: "This style cannot be removed",
+      advice: "It came with the server, or somebody else added it.",
+    },
+    not_found: { title: "There is nothing here", advice: "The address may be misspelt." },
+    job_not_found: {
+      title: "There is no such picture",
+      advice: "It was deleted, or it belongs to another key.",
+    },
+    input_not_found: { title: "A file of this picture is not there", advice: "Choose the files again." },
+    unknown_style: {
+      title: "This style is not there any more",
+      advice: "Choose another one: somebody has removed it from the gallery.",
+    },
+    preview_not_found: { title: "There is no preview yet", advice: "Wait a moment." },
+    snapshot_not_found: { title: "There are no pictures of the way", advice: "They were not asked for." },
+    thumbnail_not_found: { title: "There is no thumbnail", advice: "" },
+    body_too_slow: { title: "The upload took too long", advice: "Try again, perhaps with a smaller picture." },
+    job_not_finished: { title: "It is not finished yet", advice: "Wait until it is painted." },
+    job_failed: { title: "It failed", advice: "Change the settings and try again." },
+    job_canceled: { title: "It was canceled", advice: "Send it again if you like." },
+    style_exists: { title: "There is a style of this name", advice: "Choose another name." },
+    too_many_styles: { title: "The gallery is full", advice: "Remove a style before you add another." },
+    idempotency_key_in_use: { title: "This is being sent already", advice: "Wait a moment." },
+    job_expired: {
+      title: "This picture has expired",
+      advice: "The server keeps pictures for a time only. Paint it again to have it back.",
+    },
+    job_unreadable: {
+      title: "This picture was painted by another version of the server",
+      advice: "It cannot be read any more. Paint it again.",
+    },
+    length_required: { title: "The upload was refused", advice: "Try again with another browser." },
+    upload_too_large: { title: "A file is too large", advice: "Choose a smaller one, or save it as JPEG." },
+    body_too_large: { title: "The files are too large together", advice: "Choose smaller ones, or fewer." },
+    image_too_large: { title: "A picture has too many pixels", advice: "Reduce it and try again." },
+    unsupported_format: {
+      title: "A file is not a picture that can be read",
+      advice: "Use JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC.",
+    },
+    invalid_options: { title: "Some settings do not fit", advice: "They are marked below." },
+    no_subject: {
+      title: "Nothing stands out in the photograph",
+      advice: "Paint a mask by hand, or paint the whole picture.",
+    },
+    url_not_allowed: { title: "This address may not be called", advice: "Use a public address." },
+    url_unreachable: { title: "Nobody answers at this address", advice: "Check the address." },
+    too_many_requests: { title: "Too many requests", advice: "Wait a minute, then go on." },
+    too_many_bytes: { title: "You have sent as much as you may in a day", advice: "Go on tomorrow." },
+    too_many_jobs: {
+      title: "As many of your pictures are being painted as may be",
+      advice: "Wait until one is finished, or cancel one.",
+    },
+    queue_full: { title: "The queue is full", advice: "Try again in a few minutes." },
+    store_full: { title: "The server is full", advice: "Try again later, or delete pictures that you do not need." },
+    too_many_streams: { title: "Too many are watching", advice: "This page asks again by itself." },
+    store_unavailable: { title: "The server is restarting", advice: "Try again in a moment." },
+    internal: { title: "The server made a mistake", advice: "It was logged. Try again, or with other settings." },
+    timeout: {
+      title: "It took longer than the server allows",
+      advice: "Paint it smaller, or with fewer iterations.",
+    },
+    out_of_memory: {
+      title: "It does not fit into the server's memory",
+      advice: "Paint it smaller, or choose Adam as optimiser. A training: with smaller crops.",
+    },
+    worker_lost: {
+      title: "The worker died each time it was started",
+      advice: "Usually there is too little memory: paint it smaller.",
+    },
+    weights_unavailable: {
+      title: "The network's weights are not on the server",
+      advice: "Choose another encoder or another style.",
+    },
+    device_unavailable: { title: "The server's device is not there", advice: "Tell its administrator." },
+    training_failed: { title: "The training failed", advice: "Try it with a lower learning rate." },
+    diverged: {
+      title: "The painting came to nothing",
+      advice: "Lower the weights or the learning rate, or use the defaults.",
+    },
+  },
+  /** With a time after which to try again. @param {string} time */
+  retryAfter: (time) => `Try again in ${time}.`,
+
+  /** Lengths of time, rounded as one says them. */
+  time: {
+    now: "a moment",
+    /** @param {number} n */
+    seconds: (n) => (n === 1 ? "1 second" : `${n} seconds`),
+    /** @param {number} n */
+    minutes: (n) => (n === 1 ? "1 minute" : `${n} minutes`),
+    /** @param {number} n */
+    hours: (n) => (n === 1 ? "1 hour" : `${n} hours`),
+    /** @param {number} n */
+    days: (n) => (n === 1 ? "1 day" : `${n} days`),
+  },
+};
