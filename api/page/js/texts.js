@@ -150,4 +150,161 @@ export const texts = {
     /** @param {number} n */
     days: (n) => (n === 1 ? "1 day" : `${n} days`),
   },
+
+  compose: {
+    title: "Paint",
+    heading: "Paint a photograph",
+    content: {
+      label: "Photograph",
+      title: "Drop a photograph here",
+      hint: "or paste one, or choose a file. It stays between you and this server.",
+      choose: "Choose a photograph",
+      take: "Take a photograph",
+      replace: "Replace",
+      remove: "Remove the photograph",
+      unseen: "This browser cannot show this kind of file. The server can read it.",
+      /** @param {string} name */
+      alt: (name) => `Your photograph ${name}`,
+      /** @param {string} name */
+      taken: (name) => `Photograph: ${name}`,
+      /** @param {number} width @param {number} height @param {string} bytes */
+      size: (width, height, bytes) => `${width} × ${height} · ${bytes}`,
+    },
+    styles: {
+      heading: "Style",
+      source: "Where the style comes from",
+      gallery: "Gallery · at once",
+      own: "Your paintings",
+      choose: "Choose a style.",
+      chosen: "Chosen styles",
+      blend: "Blend several styles",
+      title: "Drop paintings here",
+      hint: "One, or several that blend. Their brushwork and colours are taken; it takes seconds to minutes.",
+      pick: "Choose paintings",
+      another: "Add another painting",
+      where: "Where to paint",
+      everywhere: "Everywhere",
+      subject: "Subject",
+      background: "Background",
+      masks: "By brush",
+      edit: "Edit the masks",
+      automatic: "The server finds it in the photograph. The rest stays as it is.",
+      hasMask: "has a mask",
+      /** @param {number} n */
+      masked: (n) => (n === 1 ? "The style has a mask." : `All ${n} styles have masks.`),
+      /** @param {number} n @param {number} all */
+      lacking: (n, all) => `${n} of ${all} styles have a mask. Each needs one, or none may have one.`,
+      lackingError: "Paint a mask for each style, or choose “Everywhere”.",
+      /** @param {number} n */
+      full: (n) => `A picture can have ${n} styles at most.`,
+      /** @param {string} name */
+      weight: (name) => `How much of ${name}`,
+      /** @param {string} name */
+      remove: (name) => `Remove ${name}`,
+      /** @param {string} name */
+      removed: (name) => `Removed: ${name}`,
+      /** @param {string} names */
+      added: (names) => `Added: ${names}`,
+    },
+    settings: "Settings",
+    all: "All settings",
+    preset: "Preset",
+    presets: {
+      quick: "Quick look",
+      balanced: "Balanced",
+      best: "Best",
+      poster: "Poster",
+      texture: "Texture only",
+      reconstruct: "Reconstruction",
+    },
+    initImage: "Image to start from",
+    paint: "Paint",
+    uploading: "Uploading …",
+    checking: "The server looks at the files …",
+    sent: "Sent. The picture is in the queue.",
+    /** @param {string} time that such a picture takes; empty when unknown @param {number} queued that wait */
+    forecast: (time, queued) =>
+      [time && `Takes about ${time}`, queued && (queued === 1 ? "1 picture waits before it" : `${queued} pictures wait before it`)]
+        .filter(Boolean)
+        .join(" · "),
+  },
+
+  controls: {
+    automatic: "Automatic",
+    yes: "Yes",
+    no: "No",
+    /** @param {string} value */
+    usually: (value) => `${value} (usual)`,
+    /** @param {string} name */
+    reset: (name) => `${name}: back to the usual value`,
+  },
+  /** Fields by name; those that are not here are called by their name, and described by the service. */
+  fields: {
+    size: { label: "Size", hint: "Long side in pixels. Larger takes longer." },
+    strength: { label: "Strength", hint: "From the photograph to the full painting." },
+    content_weight: { label: "Faithfulness", hint: "Less: freer strokes. More: closer to the photograph." },
+    color: { label: "Colours", hint: "Whose colours the picture has." },
+    style_size: { label: "Stroke size" },
+    iterations: { label: "Iterations" },
+    tv_weight: { label: "Smoothness" },
+    style_weight: { label: "Style weight" },
+    final_content_weight: { label: "Faithfulness at the end" },
+    style_loss: { label: "Style loss" },
+    init: { label: "Start from" },
+    snapshot_every: { label: "Keep a picture of the way every … iterations", hint: "25, say: afterwards you can watch how it came about." },
+    output_format: { label: "File format" },
+    quality: { label: "Quality" },
+    bit_depth: { label: "Bits per channel" },
+    keep_metadata: { label: "Keep the photograph’s metadata" },
+    ttl_seconds: { label: "Keep the picture for … seconds" },
+    webhook: { label: "Webhook" },
+    webhook_events: { label: "Events of the webhook" },
+    keep_color: { label: "Keep the photograph’s colours" },
+    preset: { label: "Preset" },
+    method: { label: "Engine" },
+    style_id: { label: "Style" },
+    auto_mask: { label: "Where to paint" },
+    style_weights: { label: "Weights of the styles" },
+    tv: { label: "Total variation" },
+  },
+  /** Values of fields; those that are not here are called as the service calls them. */
+  choices: {
+    color: {
+      style: "The painting’s",
+      luminance: "The photograph’s, point by point",
+      "match-mkl": "The photograph’s palette",
+      "match-pca": "The photograph’s palette (PCA)",
+      "match-cholesky": "The photograph’s palette (Cholesky)",
+      "match-histogram": "The photograph’s palette (histogram)",
+    },
+    init: { content: "The photograph", noise: "Noise", image: "An image of your own", fast: "A fast draft" },
+    optimizer: { lbfgs: "L-BFGS", adam: "Adam" },
+    pooling: { average: "Average", max: "Maximum" },
+    output_format: { png: "PNG", jpeg: "JPEG", webp: "WebP", tiff: "TIFF" },
+    priority: { high: "High", normal: "Normal", low: "Low" },
+    precision: { auto: "Automatic", float32: "float32", bfloat16: "bfloat16" },
+    method: { gatys: "Optimised", fast: "One pass", train: "Training" },
+    auto_mask: { subject: "Subject", background: "Background" },
+    preset: {
+      quick: "Quick look", balanced: "Balanced", best: "Best", poster: "Poster", texture: "Texture only", reconstruct: "Reconstruction",
+    },
+  },
+  /** Of the settings that are folded away, in this order; a field that is in none of them comes last. */
+  groups: {
+    picture: { label: "Picture", fields: ["style_size", "tv_weight", "style_weight", "final_content_weight", "style_loss"] },
+    painting: {
+      label: "Painting",
+      fields: ["iterations", "scales", "init", "optimizer", "learning_rate", "history", "averaging", "seed", "snapshot_every"],
+    },
+    network: {
+      label: "Network",
+      fields: [
+        "encoder", "content_layers", "content_layer_weights", "style_layers", "style_layer_weights", "pooling",
+        "normalize_weights", "precision", "tile",
+      ],
+    },
+    file: { label: "File", fields: ["output_format", "quality", "bit_depth", "keep_metadata"] },
+    order: { label: "Order", fields: ["priority", "ttl_seconds", "webhook", "webhook_events"] },
+  },
+  groupRest: "More",
 };
