@@ -307,4 +307,90 @@ export const texts = {
     order: { label: "Order", fields: ["priority", "ttl_seconds", "webhook", "webhook_events"] },
   },
   groupRest: "More",
+
+  job: {
+    title: "Picture",
+    status: { queued: "Waiting", processing: "Painting", succeeded: "Finished", failed: "Failed", canceled: "Canceled" },
+    progress: "Progress",
+    preview: "The picture so far",
+    actions: "What to do with it",
+    canceling: "Stopping …",
+    /** @param {number} n */
+    place: (n) => (n === 1 ? "Next in line" : `Number ${n} in line`),
+    /** @param {string} time */
+    eta: (time) => `about ${time} left`,
+    /** @param {string} share */
+    painted: (share) => `${share} done`,
+    /** @param {string} step @param {string} steps */
+    step: (step, steps) => `step ${step} of ${steps}`,
+    /** @param {string} loss */
+    loss: (loss) => `loss ${loss}`,
+    /** @param {string} status */
+    ended: (status) => `${status}.`,
+    /** @param {string} name */
+    result: (name) => `${name}, painted`,
+    /** @param {number} n */
+    styles: (n) => (n === 1 ? "In the style of" : "In the styles of"),
+    canceled: { title: "Canceled", advice: "Nothing was kept of it. You can send it again, as it was or with changes." },
+    download: "Download",
+    again: "Again with changes",
+    copy: "Copy link",
+    copied: "The link is copied.",
+    link: "Link to this picture",
+    delete: "Delete",
+    deleted: "Deleted.",
+    /** @param {string} name */
+    deleteTitle: (name) => `Delete ${name}?`,
+    deleteAbout: "The picture and everything that was sent for it are forgotten at once.",
+    /** @param {string} name */
+    trained: (name) => `${name} is in the gallery.`,
+    useStyle: "Paint in this style",
+  },
+  viewer: {
+    tools: "View",
+    larger: "Enlarge",
+    smaller: "Reduce",
+    fit: "Whole picture",
+    actual: "Pixel by pixel",
+  },
+  compare: {
+    before: "Photograph",
+    after: "Painting",
+    range: "How much of the photograph is shown",
+    hold: "Hold to compare",
+    /** @param {string} share */
+    share: (share) => `${share} photograph`,
+  },
+  evolution: {
+    heading: "How it came about",
+    range: "Step",
+    play: "Play",
+    pause: "Pause",
+    animation: "Animation",
+    /** @param {string} step */
+    step: (step) => `Iteration ${step}`,
+  },
+  facts: {
+    heading: "How it was painted",
+    rest: "All parameters",
+    figures: "Figures",
+    size: "Size",
+    took: "Painted in",
+    expires: "Kept until",
+    created: "Sent",
+    completed: "Finished",
+    similarity: "Similarity to the photograph (SSIM)",
+    losses: { total: "in all", content: "of the content", style: "of the style", tv: "of total variation" },
+    /** @param {string} name */
+    loss: (name) => `Loss ${name}`,
+    queued: "Waited",
+    loading: "Loading the network took",
+    /** @param {number} width @param {number} height */
+    stage: (width, height) => `At ${width} × ${height}`,
+    /** @param {string} iterations @param {string} time */
+    stageTook: (iterations, time) => `${iterations} iterations, ${time}`,
+    device: "Device",
+    encoder: "Encoder",
+    attempts: "Starts",
+  },
 };
