@@ -33,7 +33,8 @@ export function evolution(api, id, snapshots, name) {
   const range = h("input", { type: "range", min: 0, max: snapshots.length - 1, step: 1, "aria-label": words.range, oninput: look });
   const play = h("button", { class: "button", type: "button", onclick: toggle }, words.play);
   const problem = h("div", {});
-  let playing = false;
+  /** @type {AbortController | null} */
+  let playing = null;
   /** @type {Map<number, Promise<Blob>>} */
   const kept = new Map();
   range.value = range.max;
@@ -54,16 +55,24 @@ export function evolution(api, id, snapshots, name) {
   return element;
 
   async function toggle() {
-    playing = !playing;
-    play.textContent = playing ? words.pause : words.play;
-    if (playing && range.value === range.max) range.value = "0";
-    while (playing && element.isConnected) {
-      await look();
-      await pause(PACE);
-      if (range.value === range.max) break;
-      if (playing) range.value = String(Number(range.value) + 1);
+    if (playing) {
+      playing.abort();
+      return;
     }
-    playing = false;
+    playing = new AbortController();
+    play.textContent = words.pause;
+    if (range.value === range.max) range.value = "0";
+    try {
+      await look();
+      while (element.isConnected && range.value !== range.max) {
+        await pause(PACE, playing.signal);
+        range.value = String(Number(range.value) + 1);
+        await look();
+      }
+    } catch {
+      // It was stopped.
+    }
+    playing = null;
     play.textContent = words.play;
   }
 

@@ -23,7 +23,7 @@ export function facts(job, fields, preset) {
   const first = names.filter((name) => name in different || name === "preset" || name === "auto_mask");
   const rest = names.filter((name) => !first.includes(name));
   /** @param {string[]} which @param {string} name */
-  const list = (which, name) => h("dl", { class: "facts" }, which.map((key) => pair(labelOf(key), valueOf(key, params[key]), name)));
+  const list = (which, name) => h("dl", { class: "facts" }, which.flatMap((key) => pair(labelOf(key), valueOf(key, params[key]), name)));
   return [
     h("section", { class: "panel-part", "aria-labelledby": "facts-heading" },
       h("h2", { id: "facts-heading" }, words.heading),

@@ -82,8 +82,9 @@ export function job(context) {
       h("a", { class: "button", href: "#/history" }, texts.nav.history)));
   }
 
-  /** The view of a job that waits or is painted. @param {any} current */
-  function liveView(current) {
+  /** The view of a job that waits or is painted. @param {any} begun */
+  function liveView(begun) {
+    let current = begun;
     const backdrop = h("img", { class: "live-picture live-backdrop", alt: "", hidden: true });
     const image = h("img", { class: "live-picture", alt: words.preview, hidden: true });
     const bar = h("progress", { max: 1, "aria-label": words.progress });
@@ -302,6 +303,7 @@ export function job(context) {
   function styleStrip(about) {
     const { params, style_sha256: digests } = about.input;
     const names = about.metadata.styles ?? [];
+    /** @type {{path: string, name: string}[]} */
     const items = about.method === "fast"
       ? params.style_id.split(",").map((/** @type {string} */ style) => ({ path: `styles/${style}/thumbnail`, name: style.replaceAll("_", " ") }))
       : digests.map((/** @type {string} */ digest, /** @type {number} */ k) => ({ path: `jobs/${id}/inputs/${digest}`, name: names[k] ?? params.title ?? "" }));
