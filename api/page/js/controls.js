@@ -143,7 +143,11 @@ function control(field, onchange) {
   const hint = known[field.name]?.hint ?? field.description;
   const error = h("p", { class: "field-error", id: `${id}-error` });
   const about = { id, "aria-describedby": `${id}-hint ${id}-error` };
-  const { body, label, target, read, write, fallback } = BUILDERS[field.kind](field, about, onchange);
+  const { body, label, target, read, write, fallback } = BUILDERS[field.kind](field, about, () => {
+    error.textContent = "";
+    target.removeAttribute("aria-invalid");
+    onchange();
+  });
   const element = h("div", { class: "field", "data-field": field.name }, label, body, [
     h("p", { class: "field-hint", id: `${id}-hint` }, hint),
     error,
@@ -191,7 +195,7 @@ function line(field, about, onchange) {
     target: input,
     read: () => input.value.trim() || null,
     write: (value) => (input.value = value === null || value === undefined ? "" : String(value)),
-    fallback: (value) => (input.placeholder = isSaid(value) ? String(value) : ""),
+    fallback: (value) => (input.placeholder = isSaid(value) ? String(value) : isNumber ? texts.controls.unset : ""),
   };
 }
 

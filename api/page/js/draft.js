@@ -22,6 +22,10 @@
 const DATABASE = "nst";
 const STORE = "draft";
 
+/** What is in the store: the files, and everything else, which changes more often. */
+const FILES = "files";
+const REST = "rest";
+
 /** Longest name that goes along with a job. */
 const NAME_LENGTH = 80;
 
@@ -40,6 +44,8 @@ export class Draft {
     this.ready = this.#load();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
+    /** The files as they were kept last. @type {Blob[]} */
+    this.files = [];
   }
 
   /** "gatys" or "fast". */
@@ -140,20 +146,49 @@ export class Draft {
 
   async #load() {
     try {
-      const kept = await transact("readonly", (store) => store.get(STORE));
-      if (kept) this.state = { ...nothing(), ...kept };
+      const rest = await transact("readonly", (store) => store.get(REST));
+      this.files = (await transact("readonly", (store) => store.get(FILES))) ?? [];
+      if (rest) this.state = { ...nothing(), ...withFiles(rest, (k) => this.files[/** @type {any} */ (k)]) };
     } catch {
       // A browser that keeps nothing, as in a private window: the draft lives as long as the page.
     }
   }
 
   async #store() {
+    /** @type {Blob[]} */
+    const files = [];
+    const rest = withFiles(this.state, (file) => files.push(file) - 1);
     try {
-      await transact("readwrite", (store) => store.put(this.state, STORE));
+      if (files.length !== this.files.length || files.some((file, k) => file !== this.files[k])) {
+        await transact("readwrite", (store) => store.put(files, FILES));
+        this.files = files;
+      }
+      await transact("readwrite", (store) => store.put(rest, REST));
     } catch {
       // As above.
     }
   }
+}
+
+/**
+ * The state with something else in the place of each file: its number, and back.
+ *
+ * @param {State} state
+ * @param {(file: any) => any} other
+ * @returns {State}
+ */
+function withFiles(state, other) {
+  /** @param {any} file */
+  const replaced = (file) => (file === null ? null : other(file));
+  /** @template {Picture | null} T @param {T} one @returns {T} */
+  const picture = (one) => one && { ...one, blob: replaced(one.blob) };
+  return {
+    ...state,
+    content: picture(state.content),
+    initImage: picture(state.initImage),
+    own: state.own.map((style) => ({ ...picture(style), mask: replaced(style.mask) })),
+    gallery: state.gallery.map((style) => ({ ...style, mask: replaced(style.mask) })),
+  };
 }
 
 /**
@@ -174,7 +209,6 @@ export function changed(job, fields, preset) {
     if (methods && !methods.includes(job.method)) continue;
     if (String(value) === String(preset[name] ?? fallback ?? "")) continue;
     if (name === "style_size" && value === params.size) continue;
-    if (name === "quality" && value === 90) continue;
     settings[name] = String(value);
   }
   return settings;

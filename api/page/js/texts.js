@@ -218,6 +218,7 @@ export const texts = {
       reconstruct: "Reconstruction",
     },
     initImage: "Image to start from",
+    way: "Keep how it comes about",
     paint: "Paint",
     uploading: "Uploading …",
     checking: "The server looks at the files …",
@@ -231,6 +232,8 @@ export const texts = {
 
   controls: {
     automatic: "Automatic",
+    /** In a number's place. */
+    unset: "auto",
     yes: "Yes",
     no: "No",
     /** @param {string} value */

@@ -16,6 +16,9 @@ const words = texts.compose;
 /** What is asked first; the rest is folded away. By method. */
 const FIRST = { fast: ["size", "strength", "color"], gatys: ["size", "content_weight", "color"] };
 
+/** Pictures of the way, where they are wanted. */
+const WAY = 20;
+
 /** Fields that the other parts of the form are for, or nobody at a page. */
 const ELSEWHERE = new Set([
   "content", "style", "mask", "init_image", "content_url", "style_url", "style_id", "style_weights", "auto_mask", "method",
@@ -57,6 +60,7 @@ export function compose(context) {
     h("h1", { class: "sr-only" }, words.heading),
     content.element,
     h("div", { class: "panel" }, styles.element, settings, message, foot));
+  const way = h("input", { type: "checkbox", onchange: keepWay });
   bar.hidden = true;
   let method = "";
 
@@ -136,10 +140,11 @@ export function compose(context) {
       h("h2", { id: "settings-heading" }, words.settings),
       method === "gatys" && presetField(),
       first.element,
+      method === "gatys" && h("label", { class: "check" }, way, words.way),
       fold);
     rest.controls.get("init")?.element.append(initImage());
     tellFallbacks();
-    showInit();
+    follow();
   }
 
   function presetField() {
@@ -169,16 +174,30 @@ export function compose(context) {
     return /** @type {Record<string, string>} */ (words.presets)[name] ?? name;
   }
 
+  /** Pictures of the way, some of them; how many exactly is said among all settings. */
+  function keepWay() {
+    const iterations = Number(draft.state.settings.iterations ?? presetOptions().iterations ?? fields.get("iterations")?.fallback);
+    const others = { ...draft.state.settings };
+    delete others.snapshot_every;
+    draft.state.settings = way.checked ? { ...others, snapshot_every: String(Math.ceil(iterations / WAY)) } : others;
+    rest.set(draft.state.settings);
+    changed();
+  }
+
+  /** @returns {Record<string, unknown>} */
+  function presetOptions() {
+    return presets.find(({ name }) => name === draft.state.preset && method === "gatys")?.options ?? {};
+  }
+
   /** Where nothing is set, a preset's values hold. */
   function tellFallbacks() {
-    const preset = presets.find(({ name }) => name === draft.state.preset && method === "gatys");
-    for (const controls of [first, rest]) controls.setFallbacks(preset?.options ?? {});
+    for (const controls of [first, rest]) controls.setFallbacks(presetOptions());
   }
 
   function keep() {
     const others = Object.entries(draft.state.settings).filter(([name]) => !first.controls.has(name) && !rest.controls.has(name));
     draft.state.settings = { ...Object.fromEntries(others), ...first.values(), ...rest.values() };
-    showInit();
+    follow();
     changed();
   }
 
@@ -193,7 +212,9 @@ export function compose(context) {
     }), name);
   }
 
-  function showInit() {
+  /** What depends on other settings. */
+  function follow() {
+    way.checked = "snapshot_every" in draft.state.settings;
     const picker = settings.querySelector(".init-image");
     if (picker instanceof HTMLElement) picker.hidden = draft.state.settings.init !== "image";
   }

@@ -2,6 +2,7 @@
 
 import { Refused, Unreachable, pause } from "../api.js";
 import { compare } from "../compare.js";
+import { confirmed } from "../confirm.js";
 import { h, fill, icon } from "../dom.js";
 import { dead, notice, told, toldOf } from "../errors.js";
 import { evolution } from "../evolution.js";
@@ -27,7 +28,7 @@ export function job(context) {
   const { signal } = leaving;
   /** @type {(() => void)[]} what is to be done when the view is left */
   const endings = [];
-  const element = h("article", { class: "job" }, h("p", { class: "loading" }, texts.loading));
+  const element = h("article", { class: "job" }, h("h1", { class: "sr-only" }, words.title), h("p", { class: "loading" }, texts.loading));
   watch();
   return {
     element,
@@ -71,11 +72,20 @@ export function job(context) {
     }
   }
 
+  /** Shows something else; a reader who was here is led to its heading. @param {(Node | null)[]} children */
+  function draw(...children) {
+    const here = element.contains(document.activeElement);
+    fill(element, ...children);
+    const title = element.querySelector("h1");
+    title?.setAttribute("tabindex", "-1");
+    if (here) title?.focus({ preventScroll: true });
+  }
+
   /** @param {Refused} error */
   function gone(error) {
     const about = told(error);
     retitle(about.title);
-    fill(element, dead(about,
+    draw(dead(about,
       error.status === 401
         ? h("button", { class: "button primary", type: "button", onclick: () => api.dispatchEvent(new Event("unauthorized")) }, icon("key"), texts.key.button)
         : h("a", { class: "button primary", href: "#/" }, texts.notFound.link),
@@ -97,7 +107,7 @@ export function job(context) {
     let busy = false;
     let stale = false;
 
-    fill(element, heading(current), h("div", { class: "job-stage" }, stage), h("div", { class: "panel" },
+    draw(heading(current), h("div", { class: "job-stage" }, stage), h("div", { class: "panel" },
       h("section", { class: "panel-part live-panel", "aria-label": words.progress },
         h("div", { class: "live-text" }, headline, detail), bar, h("div", { class: "toolbar" }, cancel), problem),
       styleStrip(current)));
@@ -215,7 +225,7 @@ export function job(context) {
     const about = ended.status === "failed" ? toldOf(ended.error.code, ended.error.message) : { ...words.canceled, detail: "" };
     const problem = h("div", {});
     retitle(`${words.status[/** @type {keyof typeof words.status} */ (ended.status)]} – ${nameOf(ended)}`);
-    fill(element, heading(ended),
+    draw(heading(ended),
       h("div", { class: "job-stage" }, h("div", { class: "empty" }, icon(ended.status === "failed" ? "warning" : "stop"),
         h("h2", { class: "drop-title" }, about.title),
         h("p", { class: "quiet" }, about.advice),
@@ -233,7 +243,7 @@ export function job(context) {
     const download = h("a", { class: "button primary" }, icon("download"), words.download);
     const way = h("div", { class: "job-way" });
     const name = nameOf(ended);
-    fill(element, heading(ended), stage,
+    draw(heading(ended), stage,
       h("div", { class: "panel" },
         h("section", { class: "panel-part", "aria-label": words.actions },
           method === "train" && trained(ended),
@@ -360,28 +370,16 @@ export function job(context) {
 
   /** @param {any} ended @param {HTMLElement} problem */
   function deleteButton(ended, problem) {
-    return h("button", { class: "button plain danger", type: "button", onclick: () => {
-      const dialog = h("dialog", { "aria-labelledby": "delete-title", onclose: () => dialog.remove() },
-        h("div", { class: "dialog-body" },
-          h("h2", { id: "delete-title" }, words.deleteTitle(nameOf(ended))),
-          h("p", { class: "quiet" }, words.deleteAbout),
-          h("div", { class: "dialog-actions" },
-            h("button", { class: "button", type: "button", onclick: () => dialog.close() }, texts.cancel),
-            h("button", { class: "button danger", type: "button", onclick: remove }, icon("trash"), words.delete))));
-
-      async function remove() {
-        dialog.close();
-        try {
-          await api.request(`jobs/${id}`, { method: "DELETE" });
-          announce(words.deleted);
-          go("#/history");
-        } catch (error) {
-          fill(problem, notice(told(error)));
-        }
+    return h("button", { class: "button plain danger", type: "button", onclick: async () => {
+      const question = { title: words.deleteTitle(nameOf(ended)), text: words.deleteAbout, action: words.delete };
+      if (!(await confirmed(question))) return;
+      try {
+        await api.request(`jobs/${id}`, { method: "DELETE" });
+        announce(words.deleted);
+        go("#/history");
+      } catch (error) {
+        fill(problem, notice(told(error)));
       }
-
-      document.body.append(dialog);
-      dialog.showModal();
     } }, icon("trash"), words.delete);
   }
 
