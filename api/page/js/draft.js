@@ -2,8 +2,9 @@
 
 /**
  * @typedef {{blob: Blob, name: string}} Picture
- * @typedef {Picture & {weight: number, mask: Blob | null}} Painting
- * @typedef {{id: string, weight: number, mask: Blob | null}} Chosen a style of the gallery
+ * @typedef {{weight: number, mask: Blob | null, color?: string}} Share `color` is this style's own, where it has one
+ * @typedef {Picture & Share} Painting
+ * @typedef {{id: string} & Share} Chosen a style of the gallery
  * @typedef {import("./api.js").Api} Api
  * @typedef {import("./schema.js").Fields} Fields
  *
@@ -94,12 +95,16 @@ export class Draft {
     if (new Set(styles.map(({ weight }) => weight)).size > 1) {
       form.append("style_weights", styles.map(({ weight }) => weight).join(","));
     }
+    if (styles.some(({ color }) => color)) {
+      form.append("color", styles.map(({ color }) => color || settings.color || "style").join(","));
+    }
     const masks = styles.filter(({ mask }) => mask);
     for (const { mask } of masks) if (mask) form.append("mask", mask, "mask.png");
     if (autoMask && styles.length === 1 && masks.length === 0) form.append("auto_mask", autoMask);
     if (preset && method === "gatys") form.append("preset", preset);
     for (const [name, value] of Object.entries(settings)) {
       const field = fields.get(name);
+      if (form.has(name)) continue;
       if (field && (!field.methods || field.methods.includes(method))) form.append(name, String(value));
     }
     if (initImage && method === "gatys" && settings.init === "image") form.append("init_image", initImage.blob, initImage.name);
@@ -126,7 +131,9 @@ export class Draft {
       [mask_sha256, style_sha256].map((digests) => Promise.all(digests.map(file))),
     );
     /** @param {number} k */
-    const part = (k) => ({ weight: params.style_weights?.[k] ?? 1, mask: masks[k] ?? null });
+    const part = (k) => ({
+      weight: params.style_weights?.[k] ?? 1, mask: masks[k] ?? null, color: params.color?.length > 1 ? params.color[k] : "",
+    });
     const state = nothing();
     if (content) state.content = { blob: await file(content), name: names.name || "photo" };
     if (init) state.initImage = { blob: await file(init), name: "start" };
@@ -140,6 +147,7 @@ export class Draft {
     state.autoMask = params.auto_mask ?? "";
     state.preset = params.preset ?? "";
     state.settings = changed(job, fields, presets[params.preset] ?? {});
+    if (params.color?.length > 1) delete state.settings.color;
     this.state = state;
     await this.#store();
   }

@@ -1,5 +1,6 @@
 /** The styles to paint in: of the gallery or the user's own paintings, how much of each, and where. */
 
+import { valueOf } from "./controls.js";
 import { h, fill, icon } from "./dom.js";
 import { notice, told } from "./errors.js";
 import { acceptDrops, filePicker } from "./files.js";
@@ -27,7 +28,8 @@ export class StyleField {
     /** @type {Map<string, Style>} */
     this.gallery = new Map();
     this.most = 8;
-    this.wanted = "";
+    /** @type {string[]} what `color` can be */
+    this.colors = [];
     /** @type {unknown} */
     this.failure = null;
     /** @type {string[]} */
@@ -53,10 +55,12 @@ export class StyleField {
    *
    * @param {Style[]} styles of the gallery
    * @param {number} most that a job may have
+   * @param {string[]} colors whose colours a style can have
    */
-  offer(styles, most) {
+  offer(styles, most, colors) {
     this.gallery = new Map(styles.map((style) => [style.id, style]));
     this.most = most;
+    this.colors = colors;
     this.failure = null;
     this.draft.state.gallery = this.draft.state.gallery.filter(({ id }) => this.gallery.has(id));
     this.draw();
@@ -179,8 +183,20 @@ export class StyleField {
       h("div", { class: "row-body" },
         h("p", { class: "field-label" }, h("span", { class: "row-name" }, label), share),
         several && range,
+        several && this.#colorOf(style, label),
         style.mask && h("p", { class: "chip" }, icon("mask"), words.hasMask)),
       h("button", { class: "button plain only-icon", type: "button", "aria-label": words.remove(label), onclick: () => this.#drop(k) }, icon("close")));
+  }
+
+  /** Whose colours this style has, where it is not as with the others. @param {import("./draft.js").Share} style @param {string} label */
+  #colorOf(style, label) {
+    const select = h("select", { class: "input row-color", "aria-label": words.color(label), onchange: () => {
+      style.color = select.value;
+      this.onchange();
+    } },
+      h("option", { value: "" }, words.asBelow), this.colors.map((color) => h("option", { value: color }, valueOf("color", color))));
+    select.value = style.color ?? "";
+    return select;
   }
 
   /** @param {import("./draft.js").Painting | import("./draft.js").Chosen} style */

@@ -200,6 +200,9 @@ export const texts = {
       /** @param {string} name */
       weight: (name) => `How much of ${name}`,
       /** @param {string} name */
+      color: (name) => `Colours of ${name}`,
+      asBelow: "Colours as below",
+      /** @param {string} name */
       remove: (name) => `Remove ${name}`,
       /** @param {string} name */
       removed: (name) => `Removed: ${name}`,

@@ -87,7 +87,7 @@ export function compose(context) {
       fields = schema.job;
       presets = named.items;
       queues = system.queues;
-      styles.offer(gallery.items, system.limits.max_job_styles);
+      styles.offer(gallery.items, system.limits.max_job_styles, fields.get("color")?.choices ?? []);
       method = "";
       drawSettings();
     } catch (error) {
