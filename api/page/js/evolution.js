@@ -5,7 +5,7 @@ import { h, icon } from "./dom.js";
 import { notice, told } from "./errors.js";
 import { number } from "./format.js";
 import { picture, show } from "./picture.js";
-import { save } from "./saving.js";
+import { fileName, save } from "./saving.js";
 import { texts } from "./texts.js";
 
 const words = texts.evolution;
@@ -22,7 +22,7 @@ const PACE = 250;
  * @param {import("./api.js").Api} api
  * @param {string} id of the job
  * @param {{step: number, url: string, width: number, height: number}[]} snapshots in order; at least one
- * @param {string} name for the file of the animation
+ * @param {string} name of the picture, for the file of the animation
  * @returns {HTMLElement}
  */
 export function evolution(api, id, snapshots, name) {
@@ -100,7 +100,7 @@ export function evolution(api, id, snapshots, name) {
 
   async function animation() {
     try {
-      save(await api.blob(`jobs/${id}/snapshots/animation`), `${name}-evolution.webp`);
+      save(await api.blob(`jobs/${id}/snapshots/animation`), fileName([name, "evolution"], "image/webp"));
     } catch (error) {
       problem.replaceChildren(notice(told(error)));
     }
