@@ -30,7 +30,7 @@ export class StyleField {
     this.most = 8;
     /** @type {string[]} what `color` can be */
     this.colors = [];
-    /** @type {unknown} */
+    /** @type {HTMLElement | null} why there is nothing to choose */
     this.failure = null;
     /** @type {string[]} */
     this.urls = [];
@@ -66,9 +66,14 @@ export class StyleField {
     this.draw();
   }
 
-  /** @param {unknown} error why there is nothing to choose */
-  fail(error) {
-    this.failure = error;
+  /**
+   * Says why there is nothing to choose.
+   *
+   * @param {unknown} error
+   * @param {() => void} retry
+   */
+  fail(error, retry) {
+    this.failure = notice(told(error), h("button", { class: "button", type: "button", onclick: retry }, texts.retry));
     this.draw();
   }
 
@@ -123,7 +128,7 @@ export class StyleField {
 
   #gallery() {
     const { state } = this.draft;
-    if (this.failure) return [notice(told(this.failure))];
+    if (this.failure) return [this.failure];
     if (!this.gallery.size) return [h("p", { class: "quiet" }, texts.loading)];
     const chosen = new Set(state.gallery.map(({ id }) => id));
     const tiles = [...this.gallery.values()].map((style) => {

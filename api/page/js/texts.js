@@ -358,6 +358,7 @@ export const texts = {
     smaller: "Reduce",
     fit: "Whole picture",
     actual: "Pixel by pixel",
+    keys: "Plus and minus zoom, 0 shows the whole picture, 1 its pixels; arrow keys move it. Hold C to see the photograph.",
   },
   compare: {
     before: "Photograph",

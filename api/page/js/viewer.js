@@ -29,8 +29,7 @@ export class Viewer {
     this.fitted = true;
     /** @type {Map<number, {x: number, y: number}>} */
     this.pointers = new Map();
-    /** Takes a drag or an arrow key while the whole picture is shown; tells whether it did. */
-    /** @type {((x: number) => void) | null} where in the picture, 0 to 1 */
+    /** @type {((x: number) => void) | null} takes drags while the whole picture is shown: where in it, 0 to 1 */
     this.onslide = null;
     /** @type {(() => void) | null} after every change of what is seen */
     this.onmove = null;
@@ -38,7 +37,7 @@ export class Viewer {
     this.sheet.style.width = `${width}px`;
     this.sheet.style.height = `${height}px`;
     this.window = h("div", {
-      class: "viewer-window", tabIndex: 0, role: "group", "aria-label": label, "aria-keyshortcuts": "+ - 0 1",
+      class: "viewer-window", tabIndex: 0, role: "group", "aria-label": label, "aria-describedby": "viewer-keys",
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
       onwheel: (/** @type {WheelEvent} */ event) => this.#wheel(event),
       onpointerdown: (/** @type {PointerEvent} */ event) => this.#down(event),
@@ -49,13 +48,13 @@ export class Viewer {
     }, this.sheet);
     this.window.style.setProperty("--ratio", String(width / height));
     this.level = h("output", { class: "viewer-level", "aria-live": "off" });
-    this.tools = h("div", { class: "toolbar viewer-tools", role: "toolbar", "aria-label": words.tools },
+    this.tools = h("div", { class: "toolbar viewer-tools", role: "group", "aria-label": words.tools },
       button("minus", words.smaller, () => this.zoom(1 / STEP)),
       this.level,
       button("plus", words.larger, () => this.zoom(STEP)),
       button("fit", words.fit, () => this.fit()),
       h("button", { class: "button plain", type: "button", "aria-label": words.actual, title: words.actual, onclick: () => this.actual() }, "1:1"));
-    this.element = h("div", { class: "viewer" }, this.window);
+    this.element = h("div", { class: "viewer" }, this.window, h("p", { class: "sr-only", id: "viewer-keys" }, words.keys));
     this.resizing = new ResizeObserver(() => (this.fitted ? this.fit() : this.#place()));
     this.resizing.observe(this.window);
   }

@@ -91,7 +91,7 @@ export function compose(context) {
       method = "";
       drawSettings();
     } catch (error) {
-      if (!signal.aborted) styles.fail(error);
+      if (!signal.aborted) styles.fail(error, load);
     }
     watchQueues();
   }
