@@ -12,12 +12,16 @@ export class ContentField {
    * @param {import("./draft.js").Draft} draft
    * @param {(text: string) => void} announce
    * @param {() => void} onchange
+   * @param {() => void} onmeasure its size is known
    */
-  constructor(draft, announce, onchange) {
+  constructor(draft, announce, onchange, onmeasure) {
     this.draft = draft;
     this.announce = announce;
     this.onchange = onchange;
+    this.onmeasure = onmeasure;
     this.url = "";
+    /** In pixels; 0 while it is not known. */
+    this.longSide = 0;
     this.error = h("p", { class: "field-error", id: "content-error", role: "alert" });
     this.body = h("div", { class: "content-body" });
     this.element = h("section", { class: "content", "aria-label": words.label, "data-field": "content" }, this.body, this.error);
@@ -53,6 +57,7 @@ export class ContentField {
 
   draw() {
     URL.revokeObjectURL(this.url);
+    this.longSide = 0;
     const { content } = this.draft.state;
     fill(this.body, content ? this.#preview(content) : this.#invitation());
   }
@@ -86,11 +91,14 @@ export class ContentField {
   #preview({ blob, name }) {
     this.url = URL.createObjectURL(blob);
     const size = h("span", { class: "quiet small" }, bytes(blob.size));
-    const image = h("img", { class: "content-picture", src: this.url, alt: words.alt(name), onload: measured, onerror: unseen });
-
-    function measured() {
-      size.textContent = words.size(image.naturalWidth, image.naturalHeight, bytes(blob.size));
-    }
+    const image = h("img", { class: "content-picture", alt: words.alt(name), onload: () => {
+      const { naturalWidth: width, naturalHeight: height } = image;
+      image.style.setProperty("--ratio", String(width / height));
+      size.textContent = words.size(width, height, bytes(blob.size));
+      this.longSide = Math.max(width, height);
+      this.onmeasure();
+    }, onerror: unseen });
+    image.src = this.url;
 
     function unseen() {
       image.replaceWith(h("div", { class: "drop" }, icon("photo"), h("p", { class: "quiet" }, words.unseen)));

@@ -148,7 +148,7 @@ function control(field, onchange) {
     target.removeAttribute("aria-invalid");
     onchange();
   });
-  const element = h("div", { class: "field", "data-field": field.name }, label, body, [
+  const element = h("div", { class: "field", "data-field": field.name, "data-kind": field.kind }, label, body, [
     h("p", { class: "field-hint", id: `${id}-hint` }, hint),
     error,
   ]);

@@ -43,12 +43,13 @@ export function compose(context) {
   let first = new Controls([]);
   let rest = new Controls([]);
   let sending = false;
+  let usualSize = 512;
 
   const content = new ContentField(draft, announce, () => {
     styles.drawWhere();
     styles.drawMixture();
     changed();
-  });
+  }, tellFallbacks);
   const styles = new StyleField(context, changed);
   const settings = h("section", { class: "panel-part settings", "aria-labelledby": "settings-heading" });
   const message = h("div", { class: "compose-message" });
@@ -87,6 +88,7 @@ export function compose(context) {
       fields = schema.job;
       presets = named.items;
       queues = system.queues;
+      usualSize = system.limits.default_size;
       styles.offer(gallery.items, system.limits.max_job_styles, fields.get("color")?.choices ?? []);
       method = "";
       drawSettings();
@@ -189,9 +191,10 @@ export function compose(context) {
     return presets.find(({ name }) => name === draft.state.preset && method === "gatys")?.options ?? {};
   }
 
-  /** Where nothing is set, a preset's values hold. */
+  /** Where nothing is set, a preset's values hold; without a size it is the photograph's own, within a bound. */
   function tellFallbacks() {
-    for (const controls of [first, rest]) controls.setFallbacks(presetOptions());
+    const size = Math.min(content.longSide || Infinity, usualSize);
+    for (const controls of [first, rest]) controls.setFallbacks({ size, ...presetOptions() });
   }
 
   function keep() {
