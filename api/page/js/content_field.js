@@ -67,7 +67,7 @@ export class ContentField {
    * @returns {HTMLElement} what gets the focus
    */
   showError(text) {
-    this.error.textContent = text;
+    this.error.textContent = text && !this.draft.state.content ? words.missing : text;
     return this.element.querySelector("input") ?? this.element;
   }
 

@@ -4,7 +4,7 @@
  * @typedef {{blob: Blob, name: string}} Picture
  * @typedef {{weight: number, mask: Blob | null, color?: string}} Share `color` is this style's own, where it has one
  * @typedef {Picture & Share} Painting
- * @typedef {{id: string} & Share} Chosen a style of the gallery
+ * @typedef {{id: string, title?: string} & Share} Chosen a style of the gallery
  * @typedef {import("./api.js").Api} Api
  * @typedef {import("./schema.js").Fields} Fields
  *
@@ -108,7 +108,10 @@ export class Draft {
       if (field && (!field.methods || field.methods.includes(method))) form.append(name, String(value));
     }
     if (initImage && method === "gatys" && settings.init === "image") form.append("init_image", initImage.blob, initImage.name);
-    const names = { name: named(content?.name), styles: source === "own" ? own.map(({ name }) => named(name)) : [] };
+    const names = {
+      name: named(content?.name),
+      styles: source === "own" ? own.map(({ name }) => named(name)) : gallery.map(({ id, title }) => title ?? id),
+    };
     form.append("metadata", JSON.stringify(names));
     return form;
   }
@@ -138,7 +141,7 @@ export class Draft {
     if (content) state.content = { blob: await file(content), name: names.name || "photo" };
     if (init) state.initImage = { blob: await file(init), name: "start" };
     if (job.method === "fast") {
-      state.gallery = params.style_id.split(",").map((/** @type {string} */ id, /** @type {number} */ k) => ({ id, ...part(k) }));
+      state.gallery = params.style_id.split(",").map((/** @type {string} */ id, /** @type {number} */ k) => ({ id, title: names.styles?.[k], ...part(k) }));
       state.blend = state.gallery.length > 1;
     } else {
       state.source = "own";

@@ -47,7 +47,7 @@ export function styleStrip(api, job) {
   const names = job.metadata.styles ?? [];
   /** @type {{path: string, name: string}[]} */
   const items = job.method === "fast"
-    ? params.style_id.split(",").map((/** @type {string} */ style) => ({ path: `styles/${style}/thumbnail`, name: style.replaceAll("_", " ") }))
+    ? params.style_id.split(",").map((/** @type {string} */ style, /** @type {number} */ k) => ({ path: `styles/${style}/thumbnail`, name: names[k] ?? style }))
     : digests.map((/** @type {string} */ digest, /** @type {number} */ k) => ({ path: `jobs/${job.id}/inputs/${digest}`, name: names[k] ?? params.title ?? "" }));
   if (!items.length) return null;
   return h("section", { class: "panel-part", "aria-labelledby": "styles-heading" },

@@ -116,7 +116,7 @@ export class StyleField {
   showErrors(errors) {
     const style = ["style", "style_id", "style_weights"].map((name) => errors.get(name)).find(Boolean) ?? "";
     const mask = ["mask", "auto_mask"].map((name) => errors.get(name)).find(Boolean) ?? "";
-    this.error.textContent = style;
+    this.error.textContent = style && !this.draft.styles.length ? words.missing : style;
     this.maskError.textContent = mask;
     if (style) return this.choice.querySelector("input");
     return mask ? this.where.querySelector("input") : null;
@@ -236,7 +236,7 @@ export class StyleField {
       if (input instanceof HTMLInputElement) input.checked = false;
       return;
     }
-    state.gallery = checked ? [...kept, { id, weight: 1, mask: null }] : kept;
+    state.gallery = checked ? [...kept, { id, title: this.gallery.get(id)?.title, weight: 1, mask: null }] : kept;
     this.#changed();
     const credit = this.choice.querySelector(".styles-credit");
     if (credit) credit.textContent = state.gallery.map((style) => this.#credit(style.id)).join(" · ") || words.choose;

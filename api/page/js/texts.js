@@ -10,7 +10,7 @@ export const texts = {
   key: {
     button: "API key",
     title: "API key",
-    about: "This server asks for a key. It is kept in this browser and sent to this server only.",
+    about: "Some servers ask for a key. It is kept in this browser, and sent to this server only.",
     field: "Key",
     save: "Use this key",
     forget: "Forget the key",
@@ -94,7 +94,7 @@ export const texts = {
       title: "A file is not a picture that can be read",
       advice: "Use JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF or HEIC.",
     },
-    invalid_options: { title: "Some settings do not fit", advice: "They are marked below." },
+    invalid_options: { title: "Some settings do not fit", advice: "They are marked." },
     no_subject: {
       title: "Nothing stands out in the photograph",
       advice: "Paint a mask by hand, or paint the whole picture.",
@@ -162,6 +162,7 @@ export const texts = {
       take: "Take a photograph",
       replace: "Replace",
       remove: "Remove the photograph",
+      missing: "Choose a photograph first.",
       unseen: "This browser cannot show this kind of file. The server can read it.",
       /** @param {string} name */
       alt: (name) => `Your photograph ${name}`,
@@ -177,6 +178,7 @@ export const texts = {
       own: "Your paintings",
       choose: "Choose a style. It is painted at once.",
       chosen: "Chosen styles",
+      missing: "Choose a style first.",
       blend: "Blend several styles",
       title: "Drop paintings here",
       hint: "One, or several that blend. Their brushwork and colours are taken; it takes seconds to minutes.",
