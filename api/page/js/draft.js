@@ -127,7 +127,7 @@ export class Draft {
    */
   async adopt(job, api, fields, presets) {
     const { params, content_sha256: content, style_sha256, mask_sha256, init_sha256: init } = job.input;
-    const names = /** @type {{name?: string, styles?: string[]}} */ (job.metadata);
+    const names = namesOf(job);
     /** @param {string} digest */
     const file = (digest) => api.blob(`jobs/${job.id}/inputs/${digest}`);
     const [masks, paintings] = await Promise.all(
@@ -141,11 +141,11 @@ export class Draft {
     if (content) state.content = { blob: await file(content), name: names.name || "photo" };
     if (init) state.initImage = { blob: await file(init), name: "start" };
     if (job.method === "fast") {
-      state.gallery = params.style_id.split(",").map((/** @type {string} */ id, /** @type {number} */ k) => ({ id, title: names.styles?.[k], ...part(k) }));
+      state.gallery = params.style_id.split(",").map((/** @type {string} */ id, /** @type {number} */ k) => ({ id, title: names.styles[k], ...part(k) }));
       state.blend = state.gallery.length > 1;
     } else {
       state.source = "own";
-      state.own = paintings.map((blob, k) => ({ blob, name: names.styles?.[k] || "painting", ...part(k) }));
+      state.own = paintings.map((blob, k) => ({ blob, name: names.styles[k] || "painting", ...part(k) }));
     }
     state.autoMask = params.auto_mask ?? "";
     state.preset = params.preset ?? "";
@@ -200,6 +200,16 @@ function withFiles(state, other) {
     own: state.own.map((style) => ({ ...picture(style), mask: replaced(style.mask) })),
     gallery: state.gallery.map((style) => ({ ...style, mask: replaced(style.mask) })),
   };
+}
+
+/**
+ * What the files of a job were called, when this page has sent it.
+ *
+ * @param {any} job
+ * @returns {{name: string, styles: string[]}} empty where that is not known
+ */
+export function namesOf({ metadata: { name, styles } }) {
+  return { name: typeof name === "string" ? name : "", styles: Array.isArray(styles) ? styles.map(String) : [] };
 }
 
 /**

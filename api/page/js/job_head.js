@@ -1,6 +1,7 @@
 /** What a job is called, how it is, and what it is painted after: the same in each of its states. */
 
 import { h } from "./dom.js";
+import { namesOf } from "./draft.js";
 import { moment } from "./format.js";
 import { picture } from "./picture.js";
 import { texts } from "./texts.js";
@@ -13,15 +14,14 @@ const words = texts.job;
  * @param {any} job
  * @returns {string}
  */
-export function nameOf({ method, metadata, input }) {
-  if (method === "train") return input.params.title || input.params.style_id;
-  return typeof metadata.name === "string" && metadata.name ? metadata.name : words.title;
+export function nameOf(job) {
+  const { title, style_id: id } = job.input.params;
+  return job.method === "train" ? title || id : namesOf(job).name || words.title;
 }
 
 /** The names of its styles, for a file. @param {any} job @returns {string} */
-export function styleNames({ method, metadata, input }) {
-  if (method === "fast") return input.params.style_id;
-  return Array.isArray(metadata.styles) ? metadata.styles.join("-") : "";
+export function styleNames(job) {
+  return job.method === "fast" ? job.input.params.style_id : namesOf(job).styles.join("-");
 }
 
 /** How it is, in a word. @param {any} job @returns {string} */
@@ -44,7 +44,7 @@ export function heading(job) {
  */
 export function styleStrip(api, job) {
   const { params, style_sha256: digests } = job.input;
-  const names = job.metadata.styles ?? [];
+  const names = namesOf(job).styles;
   /** @type {{path: string, name: string}[]} */
   const items = job.method === "fast"
     ? params.style_id.split(",").map((/** @type {string} */ style, /** @type {number} */ k) => ({ path: `styles/${style}/thumbnail`, name: names[k] ?? style }))
