@@ -48,7 +48,7 @@ export function compare({ before, after, width, height, label }) {
   viewer.onslide = (part) => slide(part * 100);
   viewer.onmove = cut;
   viewer.element.append(
-    h("div", { class: "compare-range" }, h("span", { "aria-hidden": "true" }, words.after), range, h("span", { "aria-hidden": "true" }, words.before)),
+    h("div", { class: "compare-range" }, h("span", { "aria-hidden": "true" }, words.before), range, h("span", { "aria-hidden": "true" }, words.after)),
     h("div", { class: "compare-tools" }, hold, viewer.tools));
   return { element: viewer.element, close: () => viewer.close() };
 

@@ -37,7 +37,7 @@ export function evolution(api, id, snapshots, name) {
   let playing = null;
   /** @type {Map<number, Promise<Blob>>} */
   const kept = new Map();
-  range.value = range.max;
+  range.value = "0";
 
   const shown = Math.min(FRAMES, snapshots.length);
   const strip = Array.from({ length: shown }, (_, k) => Math.round((k * (snapshots.length - 1)) / Math.max(1, shown - 1)));

@@ -20,17 +20,17 @@ export function facts(job, fields, preset) {
   const { params } = job.input;
   const different = changed(job, fields, preset);
   const names = Object.keys(params).filter((name) => isSaid(params[name]));
-  const first = names.filter((name) => name in different || name === "preset" || name === "auto_mask");
+  // Of the size the result tells itself.
+  const first = names.filter((name) => (name in different && name !== "size") || name === "preset" || name === "auto_mask");
   const rest = names.filter((name) => !first.includes(name));
   /** @param {string[]} which @param {string} name */
   const list = (which, name) => h("dl", { class: "facts" }, which.flatMap((key) => pair(labelOf(key), valueOf(key, params[key]), name)));
   return [
     h("section", { class: "panel-part", "aria-labelledby": "facts-heading" },
-      h("h2", { id: "facts-heading" }, words.heading),
-      list(first, "changed"),
+      h("h2", { id: "facts-heading" }, job.output ? words.heading : words.settings),
+      first.length > 0 && list(first, "changed"),
       h("dl", { class: "facts" }, overview(job)),
-      fold(words.rest, list(rest, ""))),
-    h("section", { class: "panel-part" }, fold(words.figures, h("dl", { class: "facts" }, figures(job)))),
+      h("div", {}, fold(words.rest, list(rest, "")), fold(words.figures, h("dl", { class: "facts" }, figures(job))))),
   ];
 }
 

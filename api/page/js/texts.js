@@ -381,9 +381,10 @@ export const texts = {
   },
   facts: {
     heading: "How it was painted",
+    settings: "Settings",
     rest: "All parameters",
     figures: "Figures",
-    size: "Size",
+    size: "Result",
     took: "Painted in",
     expires: "Kept until",
     created: "Sent",
