@@ -16,7 +16,8 @@ import { texts } from "./texts.js";
 export function told(error) {
   if (error instanceof Unreachable) return { ...texts.errors.unreachable, detail: "" };
   if (!(error instanceof Refused)) return { ...texts.errors.unknown, detail: String(error) };
-  const found = toldOf(error.code, error.problem.detail);
+  // How a program sends its key is nothing for people.
+  const found = toldOf(error.code, error.status === 401 ? "" : error.problem.detail);
   if (error.retryAfter !== null && error.status !== 409) found.advice = texts.retryAfter(duration(error.retryAfter));
   return found;
 }

@@ -1,6 +1,6 @@
 /** The frame of the page: which view is shown, the caller's key, and whether the service answers. */
 
-import { Api, Refused, pause } from "./api.js";
+import { Api, Refused, Unreachable, pause } from "./api.js";
 import { h, fill, icon } from "./dom.js";
 import { Draft } from "./draft.js";
 import { dead, told } from "./errors.js";
@@ -29,6 +29,9 @@ const ROUTES = [
   [/^#\/history$/, "history", async () => (await import("./views/history.js")).history],
   [/^#\/train$/, "train", async () => (await import("./views/train.js")).train],
 ];
+
+/** Milliseconds until the view that was asked for is surely there. */
+const AT_LEISURE = 3000;
 
 const api = new Api(new URL(".", document.baseURI).href);
 const draft = new Draft();
@@ -76,6 +79,8 @@ function start() {
   window.addEventListener("offline", watchConnection);
   window.addEventListener("hashchange", () => turnTo(true));
   turnTo(false);
+  // The other views are there before they are asked for, also when the service is away by then.
+  setTimeout(() => Promise.allSettled(ROUTES.map(([, , load]) => load())), AT_LEISURE);
 }
 
 /**
@@ -120,12 +125,18 @@ async function viewOf(hash) {
       if (link.dataset.route === name) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    const [view] = await Promise.all([load(), draft.ready]);
+    const [view] = await Promise.all([load().catch(missing), draft.ready]);
     const parameters = { ...found.groups };
     return view({ api, parameters, go, announce, retitle, draft, schema: fields });
   }
   const link = h("a", { class: "button primary", href: "#/" }, texts.notFound.link);
   return { element: dead({ ...texts.notFound, detail: "" }, link), title: texts.notFound.title, close() {} };
+}
+
+/** A part of the page itself cannot be had. @param {unknown} error @returns {never} */
+function missing(error) {
+  api.dispatchEvent(new Event("offline"));
+  throw new Unreachable(error);
 }
 
 function again() {

@@ -1,5 +1,6 @@
 /** The styles to paint in: of the gallery or the user's own paintings, how much of each, and where. */
 
+import { Refused, Unreachable } from "./api.js";
 import { valueOf } from "./controls.js";
 import { h, fill, icon } from "./dom.js";
 import { notice, told } from "./errors.js";
@@ -302,8 +303,10 @@ export class StyleField {
     const { content } = this.draft.state;
     const { styles } = this.draft;
     if (!content) return;
-    const { editMasks } = await import("./mask_editor.js");
     try {
+      const { editMasks } = await import("./mask_editor.js").catch((error) => {
+        throw new Unreachable(error);
+      });
       const regions = styles.map((style) => ({
         label: this.#label(style),
         image: "id" in style ? (this.gallery.get(style.id)?.urls.thumbnail ?? "") : style.blob,
@@ -316,7 +319,9 @@ export class StyleField {
         this.onchange();
       }
     } catch (error) {
-      this.maskError.textContent = error instanceof Error ? error.message : String(error);
+      // What the editor itself has to say is for people already.
+      const about = told(error);
+      this.maskError.textContent = error instanceof Refused || error instanceof Unreachable ? `${about.title}. ${about.advice}` : String(Object(error).message);
     }
     this.drawMixture();
     this.drawWhere();

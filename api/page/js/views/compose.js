@@ -66,7 +66,7 @@ export function compose(context) {
   let method = "";
 
   api.addEventListener("recovered", load, { signal });
-  load();
+  load().then(watchQueues);
   return {
     element,
     title: words.title,
@@ -95,7 +95,6 @@ export function compose(context) {
     } catch (error) {
       if (!signal.aborted) styles.fail(error, load);
     }
-    watchQueues();
   }
 
   /** How long it will take changes with what others send. */
@@ -107,7 +106,7 @@ export function compose(context) {
         if (document.hidden) continue;
         ({ queues } = await api.json("system", { signal }));
       } catch {
-        return;
+        // The forecast stays as it was.
       }
     }
   }
@@ -232,6 +231,7 @@ export function compose(context) {
   async function submit(event) {
     event.preventDefault();
     if (sending) return;
+    fill(message);
     showErrors(new Map());
     const faults = new Map([...first.faults(), ...rest.faults()]);
     if (draft.lacksMasks) faults.set("mask", words.styles.lackingError);
@@ -278,7 +278,6 @@ export function compose(context) {
    * @param {Map<string, string>} errors
    */
   function showErrors(errors) {
-    if (!errors.size) fill(message);
     const wrong = errors.get("content") ?? errors.get("content_url");
     const targets = [
       wrong ? content.showError(wrong) : (content.showError(""), null),
