@@ -359,7 +359,7 @@ export const texts = {
     larger: "Enlarge",
     smaller: "Reduce",
     fit: "Whole picture",
-    actual: "Pixel by pixel",
+    actual: "1:1, pixel by pixel",
     keys: "Plus and minus zoom, 0 shows the whole picture, 1 its pixels; arrow keys move it. Hold C to see the photograph.",
   },
   compare: {
