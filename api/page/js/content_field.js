@@ -93,7 +93,7 @@ export class ContentField {
     const size = h("span", { class: "quiet small" }, bytes(blob.size));
     const image = h("img", { class: "content-picture", alt: words.alt(name), onload: () => {
       const { naturalWidth: width, naturalHeight: height } = image;
-      image.style.setProperty("--ratio", String(width / height));
+      figure.style.setProperty("--ratio", String(width / height));
       size.textContent = words.size(width, height, bytes(blob.size));
       this.longSide = Math.max(width, height);
       this.onmeasure();
@@ -104,12 +104,13 @@ export class ContentField {
       image.replaceWith(h("div", { class: "drop" }, icon("photo"), h("p", { class: "quiet" }, words.unseen)));
     }
 
-    return h("figure", { class: "content-figure" },
+    const figure = h("figure", { class: "content-figure" },
       h("div", { class: "content-frame" }, image),
       h("figcaption", { class: "content-caption" },
         h("div", { class: "content-name" }, h("strong", {}, name), size),
         h("div", { class: "toolbar" },
           filePicker(words.replace, "again", (files) => this.take(files), { describedby: "content-error" }),
           h("button", { class: "button plain only-icon", type: "button", "aria-label": words.remove, onclick: () => this.remove() }, icon("close")))));
+    return figure;
   }
 }
