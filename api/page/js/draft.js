@@ -62,6 +62,7 @@ export class Draft {
 
   /** Whether some of the styles have masks, but not all. */
   get lacksMasks() {
+    if (!this.state.content) return false;
     const masked = this.styles.filter(({ mask }) => mask).length;
     return masked > 0 && masked < this.styles.length;
   }
@@ -98,9 +99,10 @@ export class Draft {
     if (styles.some(({ color }) => color)) {
       form.append("color", styles.map(({ color }) => color || settings.color || "style").join(","));
     }
-    const masks = styles.filter(({ mask }) => mask);
+    // Where to paint is said on the photograph.
+    const masks = content ? styles.filter(({ mask }) => mask) : [];
     for (const { mask } of masks) if (mask) form.append("mask", mask, "mask.png");
-    if (autoMask && styles.length === 1 && masks.length === 0) form.append("auto_mask", autoMask);
+    if (autoMask && content && styles.length === 1 && masks.length === 0) form.append("auto_mask", autoMask);
     if (preset && method === "gatys") form.append("preset", preset);
     for (const [name, value] of Object.entries(settings)) {
       const field = fields.get(name);
