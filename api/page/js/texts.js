@@ -214,14 +214,6 @@ export const texts = {
     settings: "Settings",
     all: "All settings",
     preset: "Preset",
-    presets: {
-      quick: "Quick look",
-      balanced: "Balanced",
-      best: "Best",
-      poster: "Poster",
-      texture: "Texture only",
-      reconstruct: "Reconstruction",
-    },
     initImage: "Image to start from",
     way: "Keep how it comes about",
     paint: "Paint",
@@ -273,7 +265,6 @@ export const texts = {
     style_id: { label: "Style" },
     auto_mask: { label: "Where to paint" },
     style_weights: { label: "Weights of the styles" },
-    tv: { label: "Total variation" },
   },
   /** Values of fields; those that are not here are called as the service calls them. */
   choices: {

@@ -2,7 +2,7 @@
 
 import { Refused, pause } from "../api.js";
 import { ContentField } from "../content_field.js";
-import { Controls } from "../controls.js";
+import { Controls, valueOf } from "../controls.js";
 import { h, fill, icon } from "../dom.js";
 import { notice, told } from "../errors.js";
 import { filePicker } from "../files.js";
@@ -151,7 +151,7 @@ export function compose(context) {
   function presetField() {
     const about = h("p", { class: "field-hint", id: "preset-hint" });
     const select = h("select", { id: "preset", class: "input", "aria-describedby": "preset-hint", onchange: choose },
-      presets.map(({ name }) => h("option", { value: name === "balanced" ? "" : name }, presetName(name))));
+      presets.map(({ name }) => h("option", { value: name === "balanced" ? "" : name }, valueOf("preset", name))));
     select.value = draft.state.preset;
     describe();
 
@@ -168,11 +168,6 @@ export function compose(context) {
 
     return h("div", { class: "field", "data-field": "preset" },
       h("label", { class: "field-label", for: "preset" }, words.preset), select, about);
-  }
-
-  /** @param {string} name */
-  function presetName(name) {
-    return /** @type {Record<string, string>} */ (words.presets)[name] ?? name;
   }
 
   /** Pictures of the way, some of them; how many exactly is said among all settings. */
