@@ -1,5 +1,7 @@
 /** Elements without markup in strings: nothing that a user or a server says is ever read as HTML. */
 
+import { ICONS } from "./icons.js";
+
 /** @typedef {Node | string | number | null | undefined | false} Child */
 
 /**
@@ -52,17 +54,18 @@ function nodes(children) {
 }
 
 /**
- * An icon of the page's own sheet, which says nothing to a screen reader.
+ * An icon, which says nothing to a screen reader.
  *
- * @param {string} name of a symbol in icons.svg
+ * @param {string} name one of those in icons.js
  * @returns {SVGSVGElement}
  */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("class", "icon");
+  svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", new URL(`../icons.svg#${name}`, import.meta.url).href);
-  svg.append(use);
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
   return svg;
 }
