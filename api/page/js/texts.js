@@ -32,6 +32,63 @@ export const texts = {
   cancel: "Cancel",
   notFound: { title: "There is no such page", advice: "The address may be misspelt.", link: "Paint a picture" },
 
+  /** The dialog in which masks are painted. */
+  mask: {
+    title: "Paint where each style goes",
+    stage: "The picture, to paint on",
+    keys:
+      "Arrow keys move the brush, with Shift farther. Hold the space bar to paint, or press Enter to set the brush down and " +
+      "again to lift it. Square brackets change its size, X turns to erasing and back.",
+    regions: "Paint with",
+    empty: "nothing yet",
+    /** What no style covers. @param {string} percent @param {boolean} several styles */
+    bare: (percent, several) =>
+      `${percent} is not painted and stays as it is in the photograph.` +
+      (several ? " Where styles overlap, they share." : ""),
+    tool: "Tool",
+    paint: "Paint",
+    erase: "Erase",
+    undo: "Undo",
+    redo: "Redo",
+    undone: "Undone",
+    redone: "Done again",
+    size: "Brush",
+    softness: "Softness",
+    starts: "Begin with",
+    subject: "Subject",
+    background: "Background",
+    all: "Everything",
+    rest: "The rest",
+    invert: "Invert",
+    clear: "Nothing",
+    looking: "Looking for the subject …",
+    found: { subject: "The subject is painted.", background: "The background is painted." },
+    plain: "Show plain colours",
+    help: "Keys and gestures",
+    helpLines: [
+      "Two fingers, or the wheel, zoom and move the picture; so does the middle button.",
+      "The right button erases. A pen's pressure sets the width.",
+      "Ctrl + Z takes back, Ctrl + Shift + Z does it again.",
+      "While the picture has the focus: arrows move the brush, the space bar paints while it is held, Enter sets the brush down and lifts it.",
+      "There too: [ and ] change the size, X paints or erases, 1 to 8 choose the style, + − 0 zoom.",
+    ],
+    zoom: "Zoom",
+    zoomIn: "Zoom in",
+    zoomOut: "Zoom out",
+    zoomFit: "Show the whole picture",
+    keep: "Use these masks",
+    cancel: "Cancel",
+    kept: "The masks are kept.",
+    discardQuestion: "Leave without what you have painted?",
+    discard: "Leave",
+    goOn: "Go on painting",
+    /** @param {string} across @param {string} down @param {boolean} painted */
+    cursor: (across, down, painted) => `${across} across, ${down} down, ${painted ? "painted" : "not painted"}`,
+    /** @param {string} style */
+    black: (style) =>
+      `${style} has no place yet. Paint it somewhere, give it the rest, or remove this style from your choice.`,
+  },
+
   /** By `code` of a problem, and of a job's error: what happened, and what to do. */
   errors: {
     unknown: { title: "Something went wrong", advice: "Try again in a moment." },
