@@ -42,15 +42,17 @@ export async function canShow(picture) {
  * Lets the user paint a mask for each of some styles.
  *
  * @param {{content: Blob, regions: Region[], announce: (text: string) => void, api: Api}} what
- *   a content that can be shown: see `canShow`
  * @returns {Promise<(Blob | null)[] | null>} grey PNGs in the order of the regions, white where the style is painted: one for
  *   each region, or null for each when nothing is painted at all; null when the dialog was left without keeping anything
+ * @throws {Error} the content cannot be shown: see `canShow`; the message says so to the user
  */
 export async function editMasks({ content, regions, announce, api }) {
   const url = URL.createObjectURL(content);
   const picture = h("img", { src: url, alt: "" });
   try {
-    await picture.decode();
+    await picture.decode().catch(() => {
+      throw new Error(texts.mask.notShown);
+    });
     const masks = await new MaskEditor(content, picture, regions, api).run();
     if (masks) announce(texts.mask.kept);
     return masks;

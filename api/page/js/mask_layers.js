@@ -62,14 +62,18 @@ export class MaskLayers {
     const dx = to.x - from.x;
     const dy = to.y - from.y;
     const length = dx * dx + dy * dy;
-    for (let y = box.y; y < box.y + box.height; y++) {
-      for (let x = box.x; x < box.x + box.width; x++) {
+    const left = box.x;
+    const [right, bottom] = [left + box.width, box.y + box.height];
+    for (let y = box.y; y < bottom; y++) {
+      for (let x = left; x < right; x++) {
         const i = y * width + x;
         if (cover[i] === 255) continue;
         // The nearest point of the line, at `along` of it, and how far from it the middle of this pixel is.
-        const [px, py] = [x + 0.5 - from.x, y + 0.5 - from.y];
+        const px = x + 0.5 - from.x;
+        const py = y + 0.5 - from.y;
         const along = length && Math.min(1, Math.max(0, (px * dx + py * dy) / length));
-        const [ox, oy] = [px - along * dx, py - along * dy];
+        const ox = px - along * dx;
+        const oy = py - along * dy;
         const square = ox * ox + oy * oy;
         if (square > reach * reach) continue;
         const radius = from.radius + along * (to.radius - from.radius);

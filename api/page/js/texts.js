@@ -89,6 +89,54 @@ export const texts = {
       `${style} has no place yet. Paint it somewhere, give it the rest, or remove this style from your choice.`,
   },
 
+  history: {
+    heading: "History",
+    status: "Status",
+    anyStatus: "All states",
+    statuses: {
+      succeeded: "Finished",
+      processing: "Being painted",
+      queued: "Waiting",
+      failed: "Failed",
+      canceled: "Canceled",
+    },
+    method: "What",
+    methods: { "": "All", fast: "Gallery styles", gatys: "Own paintings", train: "Trained styles" },
+    training: "Trained style",
+    unnamed: "Untitled",
+    /** @param {string} percent */
+    painting: (percent) => `${percent} painted`,
+    progress: "Progress",
+    select: "Select",
+    /** @param {string} name */
+    choose: (name) => `Select ${name}`,
+    /** @param {string} name */
+    again: (name) => `Paint ${name} again, with changes`,
+    /** @param {string} name */
+    remove: (name) => `Delete ${name}`,
+    /** @param {number} n */
+    removeSelected: (n) => (n ? `Delete ${n}` : "Delete"),
+    /** @param {number} n */
+    removeTitle: (n) => (n === 1 ? "Delete this picture?" : `Delete ${n} pictures?`),
+    /** @param {boolean} live */
+    removeText: (live) =>
+      "The result and everything that was sent for it are deleted on the server. This cannot be undone." +
+      (live ? " What is being painted is stopped." : ""),
+    removeAction: "Delete",
+    /** @param {number} n */
+    removed: (n) => (n === 1 ? "1 picture is deleted." : `${n} pictures are deleted.`),
+    /** @param {string} name @param {string} status */
+    ended: (name, status) => `${name}: ${status}`,
+    /** @param {number} n */
+    count: (n) => `${n} pictures are shown.`,
+    more: "Show more",
+    empty: "No pictures yet",
+    emptyText: "What you paint is kept here for a while, so that you can come back to it.",
+    begin: "Paint a picture",
+    noneSuch: "Nothing of this kind",
+    noneSuchText: "Choose other filters to see more.",
+  },
+
   /** By `code` of a problem, and of a job's error: what happened, and what to do. */
   errors: {
     unknown: { title: "Something went wrong", advice: "Try again in a moment." },
