@@ -138,7 +138,7 @@ export class HistoryItem {
  * @returns {string}
  */
 export function nameOf(job, styleName) {
-  if (job.method === "train") return job.input.params.title || job.input.params.id;
+  if (job.method === "train") return job.input.params.title || job.input.params.style_id;
   return job.metadata.name || styleOf(job, styleName) || words.unnamed;
 }
 

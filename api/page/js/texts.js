@@ -36,15 +36,14 @@ export const texts = {
   mask: {
     title: "Paint where each style goes",
     stage: "The picture, to paint on",
-    keys:
-      "Arrow keys move the brush, with Shift farther. Hold the space bar to paint, or press Enter to set the brush down and " +
-      "again to lift it. Square brackets change its size, X turns to erasing and back.",
+    notShown: "Your browser cannot show this photograph, so nothing can be painted on it. Save it as JPEG or PNG first.",
+    keys: `Arrow keys move the brush, with Shift farther. Hold the space bar to paint, or press Enter to set the brush down
+      and again to lift it. Square brackets change its size, X turns to erasing and back.`,
     regions: "Paint with",
     empty: "nothing yet",
     /** What no style covers. @param {string} percent @param {boolean} several styles */
     bare: (percent, several) =>
-      `${percent} is not painted and stays as it is in the photograph.` +
-      (several ? " Where styles overlap, they share." : ""),
+      `${percent} is not painted and stays as it is in the photograph.${several ? " Where styles overlap, they share." : ""}`,
     tool: "Tool",
     paint: "Paint",
     erase: "Erase",
@@ -120,8 +119,7 @@ export const texts = {
     removeTitle: (n) => (n === 1 ? "Delete this picture?" : `Delete ${n} pictures?`),
     /** @param {boolean} live */
     removeText: (live) =>
-      "The result and everything that was sent for it are deleted on the server. This cannot be undone." +
-      (live ? " What is being painted is stopped." : ""),
+      `The result and everything that was sent for it are deleted on the server. This cannot be undone.${live ? " What is being painted is stopped." : ""}`,
     removeAction: "Delete",
     /** @param {number} n */
     removed: (n) => (n === 1 ? "1 picture is deleted." : `${n} pictures are deleted.`),
@@ -135,6 +133,67 @@ export const texts = {
     begin: "Paint a picture",
     noneSuch: "Nothing of this kind",
     noneSuchText: "Choose other filters to see more.",
+  },
+
+  train: {
+    heading: "Train a style",
+    about:
+      "The server learns a painting once. Afterwards it is a style of the gallery, which paints any photograph at once.",
+    painting: {
+      label: "Drop a painting here",
+      hint: "Its brushwork and its colours are learned. A large, sharp picture of it is best.",
+      pick: "Choose a painting",
+      another: "Replace",
+      missing: "Choose the painting to learn.",
+      full: () => "",
+      /** @param {string} name */
+      taken: (name) => `Painting: ${name}`,
+      /** @param {string} name */
+      remove: (name) => `Remove ${name}`,
+    },
+    photographs: {
+      label: "Photographs to learn on",
+      hint: "A server that has photographs of its own needs none. Else add some: the more they differ, the more kinds the style will fit.",
+      pick: "Add photographs",
+      another: "Add more",
+      needed: "This server has no photographs of its own: add a few that differ.",
+      /** @param {number} most */
+      full: (most) => `At most ${most} photographs.`,
+      /** @param {string} name */
+      taken: (name) => `Added: ${name}`,
+      /** @param {string} name */
+      remove: (name) => `Remove ${name}`,
+    },
+    credit: "Artist, year, licence",
+    idMissing: "Give the style a short name of small letters and digits.",
+    length: "How long it may take",
+    lengths: [
+      /** @param {number} minutes */
+      (minutes) => `A try: ${minutes} min`,
+      /** @param {number} minutes */
+      (minutes) => `Better: ${minutes} min`,
+    ],
+    /** @param {number | undefined} minutes */
+    longest: (minutes) => (minutes ? `Best: up to ${minutes} min` : "Best"),
+    lengthHint: "It ends sooner when all its steps are done. You may close this page meanwhile.",
+    forecast: "The training is in the history, with its progress.",
+    send: "Train",
+    uploading: "Uploading …",
+    checking: "The server looks at the files …",
+    sent: "Sent. The training is in the queue.",
+    /** @param {string} name @param {string} percent */
+    running: (name, percent) => `${name} is being trained: ${percent}`,
+    styles: {
+      heading: "Styles that you can remove",
+      /** @param {string} title */
+      remove: (title) => `Remove ${title} from the gallery`,
+      /** @param {string} title */
+      removeTitle: (title) => `Remove ${title} from the gallery?`,
+      removeText: "Nobody can paint in it any more. Pictures that were painted in it stay. This cannot be undone.",
+      removeAction: "Remove",
+      /** @param {string} title */
+      removed: (title) => `${title} is removed.`,
+    },
   },
 
   /** By `code` of a problem, and of a job's error: what happened, and what to do. */
@@ -364,6 +423,12 @@ export const texts = {
     ttl_seconds: { label: "Keep the picture for … seconds" },
     webhook: { label: "Webhook" },
     webhook_events: { label: "Events of the webhook" },
+    id: { label: "Short name", hint: "What the style is called in addresses: small letters, digits, _ and -." },
+    title: { label: "Title", hint: "As the gallery shows it." },
+    artist: { label: "Artist", hint: "Who painted it." },
+    year: { label: "Year", hint: "When it was painted." },
+    licence: { label: "Licence", hint: "Of the painting." },
+    steps: { label: "Steps" },
     keep_color: { label: "Keep the photograph’s colours" },
     preset: { label: "Preset" },
     method: { label: "Engine" },
