@@ -3,6 +3,7 @@
 import { h, fill, icon } from "./dom.js";
 import { toldOf } from "./errors.js";
 import { moment, percent } from "./format.js";
+import { nameOf, statusOf } from "./job_head.js";
 import { picture, show } from "./picture.js";
 import { texts } from "./texts.js";
 
@@ -34,12 +35,12 @@ export class HistoryItem {
     /** The preview that is shown. */
     this.preview = 0;
     this.frame = h("span", { class: "history-frame" });
-    this.name = h("span", { class: "history-name" });
+    this.title = h("span", { class: "history-name" });
     this.facts = h("span", { class: "history-facts" });
     this.box = h("input", { type: "checkbox", class: "history-box", hidden: true, onchange: actions.select });
     this.again = button("again", () => actions.again(this));
     this.removal = button("trash", () => actions.remove(this));
-    this.link = h("a", { class: "history-link", href: `#/jobs/${job.id}` }, this.frame, this.name, this.facts);
+    this.link = h("a", { class: "history-link", href: `#/jobs/${job.id}` }, this.frame, this.title, this.facts);
     this.element = h("li", { class: "history-item" }, this.link, this.box, [
       h("span", { class: "history-actions" }, job.method !== "train" && this.again, this.removal),
     ]);
@@ -57,7 +58,13 @@ export class HistoryItem {
     const { job } = this;
     if (job.status === "processing") return words.painting(percent(job.progress.fraction));
     if (job.status === "failed") return toldOf(job.error?.code, "").title;
-    return words.statuses[/** @type {"succeeded"} */ (job.status)];
+    return statusOf(job);
+  }
+
+  /** What it is called: by its photograph, or its styles. @returns {string} */
+  get name() {
+    const { job } = this;
+    return (job.method !== "train" && !job.metadata.name && stylesOf(job, this.styleName)) || nameOf(job);
   }
 
   get selected() {
@@ -81,12 +88,11 @@ export class HistoryItem {
   }
 
   #describe() {
-    const { job } = this;
-    const name = nameOf(job, this.styleName);
-    fill(this.name, name);
+    const { job, name } = this;
+    fill(this.title, name);
     const status = job.status === "succeeded" ? "" : this.status;
-    const style = job.metadata.name ? styleOf(job, this.styleName) : "";
-    fill(this.facts, [status, style, moment(job.created_at)].filter(Boolean).join(" · "));
+    const styles = stylesOf(job, this.styleName);
+    fill(this.facts, [status, styles !== name && styles, moment(job.created_at)].filter(Boolean).join(" · "));
     this.element.dataset.status = job.status;
     this.box.setAttribute("aria-label", words.choose(name));
     for (const [one, label] of /** @type {const} */ ([[this.again, words.again(name)], [this.removal, words.remove(name)]])) {
@@ -130,20 +136,8 @@ export class HistoryItem {
   }
 }
 
-/**
- * What a job is called.
- *
- * @param {any} job
- * @param {(id: string) => string} styleName of a style of the gallery
- * @returns {string}
- */
-export function nameOf(job, styleName) {
-  if (job.method === "train") return job.input.params.title || job.input.params.style_id;
-  return job.metadata.name || styleOf(job, styleName) || words.unnamed;
-}
-
 /** @param {any} job @param {(id: string) => string} styleName */
-function styleOf(job, styleName) {
+function stylesOf(job, styleName) {
   if (job.method === "train") return words.training;
   const ids = job.method === "fast" ? String(job.input.params.style_id ?? "").split(",").filter(Boolean) : [];
   const own = Array.isArray(job.metadata.styles) ? job.metadata.styles.filter(Boolean) : [];

@@ -92,17 +92,9 @@ export const texts = {
     heading: "History",
     status: "Status",
     anyStatus: "All states",
-    statuses: {
-      succeeded: "Finished",
-      processing: "Being painted",
-      queued: "Waiting",
-      failed: "Failed",
-      canceled: "Canceled",
-    },
     method: "What",
     methods: { "": "All", fast: "Gallery styles", gatys: "Own paintings", train: "Trained styles" },
     training: "Trained style",
-    unnamed: "Untitled",
     /** @param {string} percent */
     painting: (percent) => `${percent} painted`,
     progress: "Progress",

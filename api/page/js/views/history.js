@@ -4,7 +4,8 @@ import { Refused, pause } from "../api.js";
 import { confirmed } from "../confirm.js";
 import { h, fill, icon } from "../dom.js";
 import { notice, told } from "../errors.js";
-import { HistoryItem, nameOf } from "../history_item.js";
+import { HistoryItem } from "../history_item.js";
+import { presetOptions } from "../job_actions.js";
 import { segments } from "../style_field.js";
 import { texts } from "../texts.js";
 
@@ -40,7 +41,7 @@ export function history(context) {
     begin();
   });
   const status = h("select", { id: "history-status", class: "input", onchange: filterStatus },
-    Object.entries({ "": words.anyStatus, ...words.statuses }).map(([value, text]) => h("option", { value }, text)));
+    Object.entries({ "": words.anyStatus, ...texts.job.status }).map(([value, text]) => h("option", { value }, text)));
   const select = h("button", { type: "button", class: "button", onclick: () => selectMode(!selecting) });
   const removeSelected = h("button", { type: "button", class: "button danger", onclick: () => remove(selected()) });
   const heading = h("h1", { tabIndex: -1 }, words.heading);
@@ -174,7 +175,7 @@ export function history(context) {
       if (!isGone(error)) throw error;
       forget(item);
     }
-    if (!item.live) announce(words.ended(nameOf(item.job, styleName), item.status));
+    if (!item.live) announce(words.ended(item.name, item.status));
   }
 
   /** @param {HistoryItem} item */
@@ -189,9 +190,8 @@ export function history(context) {
   async function again(item) {
     item.again.disabled = true;
     try {
-      const [{ job: fields }, presets] = await Promise.all([context.schema(), api.json("presets", { signal })]);
-      const options = Object.fromEntries(presets.items.map((/** @type {any} */ preset) => [preset.name, preset.options]));
-      await context.draft.adopt(item.job, api, fields, options);
+      const [{ job: fields }, presets] = await Promise.all([context.schema(), presetOptions(api)]);
+      await context.draft.adopt(item.job, api, fields, presets);
       if (!signal.aborted) context.go("#/");
     } catch (error) {
       if (!signal.aborted) complain(error);
