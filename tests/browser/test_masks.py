@@ -81,7 +81,7 @@ def test_what_is_painted_is_sent(page: Page, service: Service) -> None:
 
     stroke(page, dialog, (0.2, 0.5), (0.8, 0.5))
     expect(dialog.locator(".mask-area")).not_to_have_text("nothing yet")
-    dialog.get_by_role("button", name="Use these masks").click()
+    dialog.get_by_role("button", name="Use masks").click()
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("radio", name="By brush")).to_be_checked()
 
@@ -108,7 +108,7 @@ def test_it_is_painted_by_keyboard_alone(page: Page, service: Service) -> None:
 
     for _ in range(4):
         page.keyboard.press("]")
-    dialog.get_by_role("button", name="Use these masks").focus()
+    dialog.get_by_role("button", name="Use masks").focus()
     page.keyboard.press("Enter")
     (mask,) = sent_masks(page, service)
     assert mask.max() == 255 and mask.min() == 0
@@ -145,13 +145,13 @@ def test_each_style_needs_a_place(page: Page, service: Service) -> None:
     compose(page, jpeg(drawing()), styles=2)
     dialog = edit(page)
     stroke(page, dialog, (0.2, 0.5), (0.8, 0.5))
-    dialog.get_by_role("button", name="Use these masks").click()
+    dialog.get_by_role("button", name="Use masks").click()
     expect(dialog.get_by_role("alert")).to_contain_text("has no place yet")
     expect(dialog.get_by_role("radio").nth(1)).to_be_checked()
 
     dialog.get_by_role("button", name="The rest").click()
     expect(dialog.locator(".mask-bare")).to_contain_text("0% is not painted")
-    dialog.get_by_role("button", name="Use these masks").click()
+    dialog.get_by_role("button", name="Use masks").click()
     first, second = sent_masks(page, service)
     assert np.array_equal(second, 255 - first)
     assert 0 < first.mean() < 255
@@ -201,7 +201,7 @@ def test_masks_are_there_again(page: Page) -> None:
     dialog = edit(page)
     stroke(page, dialog, (0.2, 0.5), (0.8, 0.5))
     painted = areas(dialog)
-    dialog.get_by_role("button", name="Use these masks").click()
+    dialog.get_by_role("button", name="Use masks").click()
     page.get_by_role("button", name="Edit the masks").click()
     expect(dialog.locator(".mask-area")).to_have_text(painted)
 
@@ -212,7 +212,7 @@ def test_a_photograph_that_lies_on_its_side(page: Page, service: Service) -> Non
     compose(page, jpeg(drawing(), exif=exif))
     dialog = edit(page)
     stroke(page, dialog, (0.5, 0.1), (0.5, 0.9))
-    dialog.get_by_role("button", name="Use these masks").click()
+    dialog.get_by_role("button", name="Use masks").click()
     (mask,) = sent_masks(page, service)
     assert mask.shape == (300, 200)
     assert mask[60:240, 100].min() == 255
@@ -255,6 +255,6 @@ def test_it_is_accessible(visit: Visit, colours: str, width: int) -> None:
     compose(page, jpeg(drawing()), styles=2)
     dialog = edit(page)
     stroke(page, dialog, (0.2, 0.5), (0.8, 0.5))
-    dialog.get_by_role("button", name="Use these masks").click()
+    dialog.get_by_role("button", name="Use masks").click()
     expect(dialog.get_by_role("alert")).not_to_be_empty()
     assert violations(page) == []

@@ -78,7 +78,7 @@ export class MaskPanel {
           h("span", { class: "field-label" }, words.softness, this.softnessValue), this.softness)),
       h("div", { class: "mask-starts", role: "group", "aria-labelledby": "mask-starts" },
         h("h3", { id: "mask-starts", class: "heading" }, words.starts),
-        h("div", { class: "toolbar" }, this.finders, fills)),
+        h("div", { class: "mask-fills" }, this.finders, fills)),
       h("label", { class: "check" }, plain, words.plain),
       h("details", { class: "fold" },
         h("summary", {}, icon("right"), words.help),
