@@ -32,8 +32,8 @@ def compose(page: Page, content: FilePayload, styles: int = 1) -> None:
     page.locator("[data-field=content] input[type=file]").first.set_input_files(content)
     if styles > 1:
         page.get_by_label("Blend several styles").check()
-    for tile in page.locator("input[name=style_id]").all()[:styles]:
-        tile.check(force=True)
+    for k in range(styles):
+        page.locator("input[name=style_id]").nth(k).check(force=True)
 
 
 def edit(page: Page) -> Locator:
@@ -147,7 +147,7 @@ def test_each_style_needs_a_place(page: Page, service: Service) -> None:
     stroke(page, dialog, (0.2, 0.5), (0.8, 0.5))
     dialog.get_by_role("button", name="Use masks").click()
     expect(dialog.get_by_role("alert")).to_contain_text("has no place yet")
-    expect(dialog.get_by_role("radio").nth(1)).to_be_checked()
+    expect(dialog.get_by_role("group", name="Paint with").get_by_role("radio").nth(1)).to_be_checked()
 
     dialog.get_by_role("button", name="The rest").click()
     expect(dialog.locator(".mask-bare")).to_contain_text("0% is not painted")
