@@ -10,7 +10,7 @@ import { texts } from "./texts.js";
 /** @typedef {import("./api.js").Api} Api */
 
 /** Narrowest and widest shape that a picture is given in the grid. */
-const SHAPES = { least: 0.62, most: 2.4, unknown: 4 / 3 };
+const SHAPES = { least: 0.7, most: 2, unknown: 4 / 3 };
 
 const words = texts.history;
 
@@ -40,7 +40,14 @@ export class HistoryItem {
     this.box = h("input", { type: "checkbox", class: "history-box", hidden: true, onchange: actions.select });
     this.again = button("again", () => actions.again(this));
     this.removal = button("trash", () => actions.remove(this));
-    this.link = h("a", { class: "history-link", href: `#/jobs/${job.id}` }, this.frame, this.title, this.facts);
+    this.link = h("a", { class: "history-link", href: `#/jobs/${job.id}` },
+      this.frame, this.title, this.facts);
+    // While pictures are chosen, a click chooses too.
+    this.link.addEventListener("click", (event) => {
+      if (this.box.hidden) return;
+      event.preventDefault();
+      this.box.click();
+    });
     this.element = h("li", { class: "history-item" }, this.link, this.box, [
       h("span", { class: "history-actions" }, job.method !== "train" && this.again, this.removal),
     ]);

@@ -93,7 +93,7 @@ export const texts = {
     status: "Status",
     anyStatus: "All states",
     method: "What",
-    methods: { "": "All", fast: "Gallery styles", gatys: "Own paintings", train: "Trained styles" },
+    methods: { "": "All", fast: "Gallery", gatys: "Paintings", train: "Trainings" },
     training: "Trained style",
     /** @param {string} percent */
     painting: (percent) => `${percent} painted`,
