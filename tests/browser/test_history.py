@@ -17,9 +17,6 @@ from tests.service import FrontEnd, Service, System
 CALLERS = tuple(f"caller{k}" for k in range(12))
 
 
-STYLE = "great_wave"
-
-
 def key_of(caller: str) -> str:
     return f"the-key-of-{caller}"
 
@@ -82,7 +79,7 @@ def test_it_leads_on_while_it_is_empty(visit: Visit, caller: str) -> None:
 
 
 def test_pictures_are_seen_and_opened(visit: Visit, caller: str, mine: Service) -> None:
-    job_id = mine.accepted(mine.post_fast(STYLE, **named("harbour")))
+    job_id = mine.accepted(mine.post_fast(**named("harbour")))
     mine.succeeded(job_id)
     page = open_history(visit, caller)
     picture = item(page, "harbour").locator("img")
@@ -94,7 +91,7 @@ def test_pictures_are_seen_and_opened(visit: Visit, caller: str, mine: Service) 
 
 
 def test_it_goes_on_as_one_reads(visit: Visit, caller: str, mine: Service) -> None:
-    jobs = [mine.accepted(mine.post_fast(STYLE, **named(f"picture {k}"))) for k in range(42)]
+    jobs = [mine.accepted(mine.post_fast(**named(f"picture {k}"))) for k in range(42)]
     mine.succeeded(jobs[-1])
     page = open_history(visit, caller)
     links = page.locator(".history-link")
@@ -105,7 +102,7 @@ def test_it_goes_on_as_one_reads(visit: Visit, caller: str, mine: Service) -> No
 
 
 def test_it_is_filtered(visit: Visit, caller: str, mine: Service) -> None:
-    mine.succeeded(mine.accepted(mine.post_fast(STYLE, **named("fast one"))))
+    mine.succeeded(mine.accepted(mine.post_fast(**named("fast one"))))
     failed = mine.submit(**named("slow one", size=128, iterations=5000))
     mine.http.post(f"/jobs/{failed}/cancel")
     assert mine.finished(failed)["status"] == "canceled"
@@ -117,7 +114,7 @@ def test_it_is_filtered(visit: Visit, caller: str, mine: Service) -> None:
     expect(item(page, "fast one")).to_be_visible()
     page.get_by_role("combobox", name="Status").select_option(label="Canceled")
     expect(page.get_by_role("heading", name="Nothing of this kind")).to_be_visible()
-    page.get_by_role("radio", name="All").check(force=True)
+    page.get_by_role("radio", name="All", exact=True).check(force=True)
     expect(item(page, "slow one")).to_be_visible()
     expect(item(page, "fast one")).to_be_hidden()
 
@@ -134,7 +131,7 @@ def test_what_is_being_painted_goes_on(visit: Visit, caller: str, mine: Service)
 
 
 def test_one_is_deleted_after_a_question(visit: Visit, caller: str, mine: Service) -> None:
-    kept, deleted = (mine.accepted(mine.post_fast(STYLE, **named(name))) for name in ("kept", "deleted"))
+    kept, deleted = (mine.accepted(mine.post_fast(**named(name))) for name in ("kept", "deleted"))
     mine.succeeded(deleted)
     page = open_history(visit, caller)
     page.get_by_role("button", name="Delete deleted").click()
@@ -151,7 +148,7 @@ def test_one_is_deleted_after_a_question(visit: Visit, caller: str, mine: Servic
 
 
 def test_several_are_deleted(visit: Visit, caller: str, mine: Service) -> None:
-    jobs = [mine.accepted(mine.post_fast(STYLE, **named(name))) for name in ("one", "two", "three")]
+    jobs = [mine.accepted(mine.post_fast(**named(name))) for name in ("one", "two", "three")]
     mine.succeeded(jobs[-1])
     page = open_history(visit, caller)
     page.get_by_role("button", name="Select", exact=True).click()
@@ -167,12 +164,12 @@ def test_several_are_deleted(visit: Visit, caller: str, mine: Service) -> None:
 
 
 def test_one_is_painted_again(visit: Visit, caller: str, mine: Service) -> None:
-    mine.succeeded(mine.accepted(mine.post_fast(STYLE, **named("harbour", strength=0.5))))
+    mine.succeeded(mine.accepted(mine.post_fast(**named("harbour", strength=0.5))))
     page = open_history(visit, caller)
     page.get_by_role("button", name="Paint harbour again, with changes").click()
     page.wait_for_url("**/#/")
     expect(page.get_by_role("img", name="Your photograph harbour")).to_be_visible()
-    expect(page.locator(f"input[name=style_id][value={STYLE}]")).to_be_checked()
+    expect(page.locator("input[name=style_id][value=waves]")).to_be_checked()
     expect(page.locator("input[name=strength]")).to_have_value("0.5")
 
 

@@ -44,7 +44,9 @@ def edit(page: Page) -> Locator:
     return dialog
 
 
-def stroke(page: Page, dialog: Locator, begin: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
+def stroke(
+    page: Page, dialog: Locator, begin: tuple[float, float], end: tuple[float, float], button: str = "left"
+) -> None:
     """Paint from one place of the picture to another; both in parts of it."""
     box = dialog.locator(".mask-sheet").bounding_box()
     assert box
@@ -111,7 +113,8 @@ def test_it_is_painted_by_keyboard_alone(page: Page, service: Service) -> None:
     dialog.get_by_role("button", name="Use masks").focus()
     page.keyboard.press("Enter")
     (mask,) = sent_masks(page, service)
-    assert mask.max() == 255 and mask.min() == 0
+    assert mask.max() == 255
+    assert mask.min() == 0
 
 
 def test_it_is_erased_undone_and_done_again(page: Page) -> None:
@@ -237,7 +240,8 @@ def test_two_fingers_zoom_and_do_not_paint(visit: Visit) -> None:
     fingers("touchMove", (x - 60, y), (x + 60, y))
     fingers("touchEnd")
     after = dialog.locator(".mask-sheet").bounding_box()
-    assert after and after["width"] == pytest.approx(3 * before["width"], rel=0.05)
+    assert after
+    assert after["width"] == pytest.approx(3 * before["width"], rel=0.05)
     assert areas(dialog) == ["nothing yet"]
 
     fingers("touchStart", (x, y))

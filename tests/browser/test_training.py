@@ -74,7 +74,7 @@ def test_a_name_that_is_taken(form: Page, watch: Watch) -> None:
     watch.expect_status(409)
     form.locator("[data-field=style] input[type=file]").set_input_files(Service.style)
     form.locator("[data-field=photograph] input[type=file]").set_input_files(Service.content)
-    form.get_by_label("Short name").fill("great_wave")
+    form.get_by_label("Short name").fill("waves")
     form.get_by_role("button", name="Train", exact=True).click()
     expect(form.get_by_text("There is a style of this name")).to_be_visible()
     expect(form.get_by_label("Short name")).to_be_focused()
