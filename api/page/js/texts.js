@@ -159,16 +159,11 @@ export const texts = {
     credit: "Artist, year, licence",
     idMissing: "Give the style a short name of small letters and digits.",
     length: "How long it may take",
-    lengths: [
-      /** @param {number} minutes */
-      (minutes) => `A try: ${minutes} min`,
-      /** @param {number} minutes */
-      (minutes) => `Better: ${minutes} min`,
-    ],
-    /** @param {number | undefined} minutes */
-    longest: (minutes) => (minutes ? `Best: up to ${minutes} min` : "Best"),
-    lengthHint: "It ends sooner when all its steps are done. You may close this page meanwhile.",
-    forecast: "The training is in the history, with its progress.",
+    /** @param {number} minutes */
+    minutes: (minutes) => `${minutes} min`,
+    longest: "As long as it needs",
+    lengthHint: "The longer, the better. It ends sooner when all its steps are done.",
+    forecast: "It goes on while you are away.",
     send: "Train",
     uploading: "Uploading …",
     checking: "The server looks at the files …",

@@ -106,7 +106,7 @@ export function train(context) {
   function draw(longest) {
     for (const controls of [about, color, rest]) controls.set(kept.values);
     const shorter = MINUTES.filter((minutes) => minutes < (longest ?? Infinity));
-    const lengths = Object.fromEntries(shorter.map((minutes, k) => [String(minutes), words.lengths[k](minutes)]));
+    const lengths = Object.fromEntries(shorter.map((minutes) => [String(minutes), words.minutes(minutes)]));
     const more = h("details", { class: "fold" },
       h("summary", {}, icon("right"), words.credit),
       h("div", { class: "fold-body" }, ["artist", "year", "licence"].map((name) => about.controls.get(name)?.element)));
@@ -118,7 +118,8 @@ export function train(context) {
       h("div", { class: "field" },
         h("p", { class: "field-label" }, words.length),
         // The empty choice sends nothing: the server's own bound holds.
-        segments("minutes", words.length, { ...lengths, "": words.longest(longest) }, kept.minutes, (value) => (kept.minutes = value)),
+        segments("minutes", words.length, { ...lengths, "": longest ? words.minutes(longest) : words.longest }, kept.minutes,
+          (value) => (kept.minutes = value)),
         h("p", { class: "field-hint" }, words.lengthHint)),
       h("details", { class: "fold" },
         h("summary", {}, icon("right"), texts.compose.all),
