@@ -61,7 +61,8 @@ function fieldOf(name, schema) {
     minimum: item.minimum,
     maximum: item.maximum,
     maxLength: item.maxLength,
-    pattern: item.pattern,
+    // Inputs read it with the flag v, by which a hyphen at the end of a class is escaped.
+    pattern: item.pattern?.replaceAll("-]", "\\-]"),
     several: schema.type === "array",
     link: item.format === "uri",
   };
