@@ -164,12 +164,12 @@ def test_the_service_finds_the_subject(page: Page) -> None:
     compose(page, jpeg(drawing()))
     dialog = edit(page)
     dialog.get_by_role("button", name="Subject").click()
-    expect(dialog.get_by_role("status")).to_have_text("The subject is painted.")
+    expect(dialog.get_by_role("status")).to_have_text("The subject is painted.", timeout=60_000)
     subject = int(areas(dialog)[0].rstrip("%"))
     assert 6 < subject < 20  # 12 % of the drawing
 
     dialog.get_by_role("button", name="Background").click()
-    expect(dialog.get_by_role("status")).to_have_text("The background is painted.")
+    expect(dialog.get_by_role("status")).to_have_text("The background is painted.", timeout=60_000)
     assert abs(int(areas(dialog)[0].rstrip("%")) - (100 - subject)) <= 1
 
 
@@ -178,7 +178,7 @@ def test_it_is_said_when_nothing_stands_out(page: Page, watch: Watch) -> None:
     compose(page, jpeg(Image.new("RGB", (200, 200), "#808080")))
     dialog = edit(page)
     dialog.get_by_role("button", name="Subject").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Nothing stands out")
+    expect(dialog.get_by_role("alert")).to_contain_text("Nothing stands out", timeout=60_000)
 
 
 def test_leaving_asks_first(page: Page) -> None:
