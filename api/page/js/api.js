@@ -39,6 +39,9 @@ export class Unreachable extends Error {
 }
 
 export class Api extends EventTarget {
+  /** The Idempotency-Key of what was sent without an answer, by its path. @type {Map<string, string>} */
+  #unanswered = new Map();
+
   /** @param {string} root address of the service, with a slash at its end */
   constructor(root) {
     super();
@@ -111,21 +114,46 @@ export class Api extends EventTarget {
   }
 
   /**
-   * Sends a job; the same one only once, however often it takes.
+   * Sends a job. One whose answer was lost is, when it is sent again, the same job.
    *
    * @param {string} path "jobs" or "styles"
    * @param {FormData} form
    * @param {(fraction: number) => void} [progress] of the upload
    * @param {AbortSignal} [signal]
    * @returns {Promise<any>} the job
+   * @throws {Refused | Unreachable | DOMException}
    */
-  submit(path, form, progress = () => {}, signal = undefined) {
+  async submit(path, form, progress = () => {}, signal = undefined) {
+    const key = this.#unanswered.get(path) ?? uuid();
+    this.#unanswered.set(path, key);
+    try {
+      const job = await this.#send(path, form, key, progress, signal);
+      this.#unanswered.delete(path);
+      return job;
+    } catch (error) {
+      const answered = error instanceof Refused && error.status < 500 && error.code !== "idempotency_key_in_use";
+      if (answered) this.#unanswered.delete(path);
+      // What was sent before was another request.
+      if (answered && error.code === "idempotency_key_reused") return this.submit(path, form, progress, signal);
+      throw error;
+    }
+  }
+
+  /**
+   * @param {string} path
+   * @param {FormData} form
+   * @param {string} key
+   * @param {(fraction: number) => void} progress
+   * @param {AbortSignal | undefined} signal
+   * @returns {Promise<any>}
+   */
+  #send(path, form, key, progress, signal) {
     // Only XMLHttpRequest tells how much of an upload is done.
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest();
       request.open("POST", this.url(path));
       if (this.key) request.setRequestHeader("Authorization", `Bearer ${this.key}`);
-      request.setRequestHeader("Idempotency-Key", uuid());
+      request.setRequestHeader("Idempotency-Key", key);
       request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
       request.onload = async () => {
         const headers = new Headers({ "Retry-After": request.getResponseHeader("Retry-After") ?? "" });
