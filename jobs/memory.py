@@ -72,12 +72,12 @@ class MemoryStore(Store):
 
     @override
     def ahead(self, job: Job) -> int | None:
-        with self._lock:
-            self._drop_expired()
-            waiting = (entry.job for entry in self._entries.values() if entry.job.status is Status.QUEUED)
-            line = sorted((rank(other), other.id) for other in waiting if other.method == job.method)
-            place = (rank(job), job.id)
-            return line.index(place) if place in line else None
+        line = [other.id for other in self._line(job.method)]
+        return line.index(job.id) if job.id in line else None
+
+    @override
+    def first_in_line(self, method: Method, limit: int) -> list[Job]:
+        return self._line(method)[:limit]
 
     @override
     def unfinished(self) -> dict[tuple[Status, Method], int]:
@@ -209,6 +209,14 @@ class MemoryStore(Store):
                 entry.job = new
                 self._spread(job_id)
             return new
+
+    def _line(self, method: Method) -> list[Job]:
+        """The queued jobs of a method, in the order in which they are taken."""
+        with self._lock:
+            self._drop_expired()
+            jobs = [entry.job for entry in self._entries.values()]
+        line = [job for job in jobs if job.status is Status.QUEUED and job.method == method]
+        return sorted(line, key=lambda job: (rank(job), job.id))
 
     def _tell(self, entry: _Entry, event: Event | None) -> None:
         """Have an event wait to be sent, unless it is progress and some was told a moment ago."""

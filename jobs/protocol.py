@@ -84,6 +84,10 @@ class Store(ABC):
         """How many jobs of its method are taken before this one, by :func:`rank` and id; None when it does not wait."""
 
     @abstractmethod
+    def first_in_line(self, method: Method, limit: int) -> list[Job]:
+        """The queued jobs of a method that are taken first, in this order, so many at most."""
+
+    @abstractmethod
     def unfinished(self) -> dict[tuple[Status, Method], int]:
         """How many jobs are queued and how many processing, of each method."""
 

@@ -3,6 +3,8 @@
 The job store is the truth: a message carries a job's id and nothing else, and Celery's results are not used.
 """
 
+import json
+from base64 import b64decode
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -139,6 +141,23 @@ def count_messages(celery: Celery, queues: Iterable[str]) -> int:
             return sum(channel.queue_declare(name).message_count for name in queues)
     except (OperationalError, RedisError) as error:
         raise StoreUnavailable("the queue cannot be reached at the moment") from error
+
+
+def jobs_in_queue(celery: Celery, queue: str) -> set[str]:
+    """The ids of the jobs that a message in this queue is for, which waits to be taken by a worker.
+
+    Raises:
+        StoreUnavailable: Redis cannot be reached.
+    """
+    try:
+        with celery.connection_for_read() as connection:
+            channel: Any = connection.default_channel
+            # kombu has no name for looking at messages, and its client does not know the prefix for this command.
+            lists = [KEY_PREFIX + channel._q_for_pri(queue, step) for step in PRIORITIES.values()]
+            messages = [message for name in lists for message in channel.client.lrange(name, 0, -1)]
+    except (OperationalError, RedisError) as error:
+        raise StoreUnavailable("the queue cannot be reached at the moment") from error
+    return {json.loads(b64decode(json.loads(message)["body"]))[0][0] for message in messages}
 
 
 def _send(celery: Celery, task: str, job_id: str, queue: str, priority: Priority) -> None:

@@ -164,6 +164,11 @@ class RedisStore(Store):
 
     @override
     @reaching_redis
+    def first_in_line(self, method: Method, limit: int) -> list[Job]:
+        return self._readable(self._ids(self._redis.zrange(_line(Status.QUEUED, method), 0, limit - 1)), "")
+
+    @override
+    @reaching_redis
     def unfinished(self) -> dict[tuple[Status, Method], int]:
         lines = [(status, method) for status in UNFINISHED for method in OPTIONS_OF]
         with self._redis.pipeline() as pipe:

@@ -10,13 +10,13 @@ from jobs.contract import Status
 from jobs.errors import StoreUnavailable
 from jobs.logs import about
 from jobs.protocol import Store
-from jobs.queue import METHOD_QUEUES, count_messages, enqueue
+from jobs.queue import METHOD_QUEUES, enqueue, jobs_in_queue
 from jobs.store import RedisStore
 from worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
-#: Messages of one method sent again in one round, at most.
+#: Jobs of one method that are looked at in one round, from the front of the line.
 RESEND_AT_ONCE = 100
 
 _stop = threading.Event()
@@ -40,29 +40,33 @@ def reap(store: Store, celery: Celery) -> int:
 
 
 def resend(store: Store, celery: Celery, seen: frozenset[str]) -> frozenset[str]:
-    """Sends jobs again that wait although their queue is empty: their message died with a worker or on its way.
+    """Sends jobs again that wait without a message in their queue: it died with a worker or on its way.
+
+    A message in a worker's hands does not count, since that worker may be dead; a job whose worker is only about to
+    begin is sent twice, and painted once.
 
     Args:
         seen: what the last call returned; a job is sent again when it waited then and still does.
 
     Returns:
-        The jobs that wait without a message in the queue.  One may just be on its way into a worker's hands.
+        The first jobs in line that have no message in the queue.  One may just be on its way into a worker's hands.
 
     Raises:
         StoreUnavailable: Redis cannot be reached.
     """
-    waiting = [
-        job
-        for method, queue in METHOD_QUEUES.items()
-        if not count_messages(celery, [queue])
-        for job in store.list_jobs(status=Status.QUEUED, method=method, limit=RESEND_AT_ONCE).items
-    ]
-    lost = [job for job in waiting if job.id in seen]
-    for job in reversed(lost):  # the oldest first
-        with about(job.id):
-            logger.warning("job %s: waits without a message; sent again", job.id)
-            enqueue(celery, job)
-    return frozenset(job.id for job in waiting)
+    found: set[str] = set()
+    for method, queue in METHOD_QUEUES.items():
+        first = store.first_in_line(method, RESEND_AT_ONCE)
+        waiting = jobs_in_queue(celery, queue) if first else set()
+        for job in first:
+            if job.id in waiting:
+                continue
+            found.add(job.id)
+            if job.id in seen:
+                with about(job.id):
+                    logger.warning("job %s: waits without a message; sent again", job.id)
+                    enqueue(celery, job)
+    return frozenset(found)
 
 
 def _watch(celery: Celery, settings: WorkerSettings) -> None:

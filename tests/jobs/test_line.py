@@ -65,6 +65,16 @@ def test_jobs_wait_in_the_order_of_their_coming(store: Store, line: Line) -> Non
     assert place(line, third).position == 1
 
 
+def test_the_first_in_line_are_told_in_their_order(store: Store) -> None:
+    later, sooner = add_job(store, "fast"), add_job(store, "fast", "high")
+    running, last = add_job(store, "fast"), add_job(store, "fast", "low")
+    add_job(store, "gatys")
+    store.start(running, "a")
+    assert [job.id for job in store.first_in_line("fast", 10)] == [sooner, later, last]
+    assert [job.id for job in store.first_in_line("fast", 2)] == [sooner, later]
+    assert store.first_in_line("train", 10) == []
+
+
 def test_the_urgent_ones_are_taken_first(store: Store, line: Line) -> None:
     low, normal = add_job(store, "fast", "low"), add_job(store, "fast")
     high, later = add_job(store, "fast", "high"), add_job(store, "fast")

@@ -11,7 +11,7 @@ from celery import Celery
 from jobs.contract import Job, Status
 from jobs.errors import StoreUnavailable
 from jobs.memory import MemoryStore
-from jobs.queue import enqueue, make_celery
+from jobs.queue import enqueue, jobs_in_queue, make_celery
 from worker.reaper import reap, resend
 from worker.settings import WorkerSettings
 
@@ -81,16 +81,33 @@ def test_a_job_whose_message_is_lost_is_sent_again(
     assert (seen, take_messages()) == ({first, second, third}, [first, second])
 
 
-def test_nothing_is_sent_again_while_its_queue_is_not_empty(
+def test_what_has_a_message_is_not_sent_again(
     store: MemoryStore, celery: Celery, add_job: AddJob, add_fast_job: AddJob, take_messages: Callable[[], list[str]]
 ) -> None:
-    lost, sent, other = add_job(), add_job(), add_fast_job()
+    lost, sent, other, urgent = add_job(), add_job(), add_fast_job(), add_job()
     enqueue(celery, sent)
-    assert resend(store, celery, frozenset([lost.id, other.id])) == {other.id}
-    assert take_messages() == [sent.id, other.id]
+    enqueue(celery, urgent.model_copy(update={"priority": "high"}))
+    seen = frozenset(job.id for job in (lost, sent, other, urgent))
+    assert resend(store, celery, seen) == {lost.id, other.id}
+    assert take_messages() == [urgent.id, sent.id, lost.id, other.id]
 
 
-def test_a_queue_that_cannot_be_reached_is_told(store: MemoryStore) -> None:
+def test_the_first_in_line_are_sent_again_first(
+    store: MemoryStore, celery: Celery, add_job: AddJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.reaper.RESEND_AT_ONCE", 2)
+    first, second, third = (add_job().id for _ in range(3))
+    seen = resend(store, celery, frozenset())
+    assert seen == {first, second}
+    resend(store, celery, seen)
+    assert jobs_in_queue(celery, "gatys") == {first, second}
+    assert resend(store, celery, seen) == frozenset()
+    store.start(first, "a")
+    assert resend(store, celery, seen) == {third}
+
+
+def test_a_queue_that_cannot_be_reached_is_told(store: MemoryStore, add_job: AddJob) -> None:
+    add_job()
     app = make_celery(WorkerSettings(redis_url="redis://127.0.0.1:1/0"))
     with pytest.raises(StoreUnavailable):
         resend(store, app, frozenset())
