@@ -53,8 +53,8 @@ def create_app(
     keys, limits = KeyRing.read(settings), default_limits(settings)
     limited = any(caller.limits for caller in keys) if keys else bool(limits)
     quotas = Quotas(settings.redis_url) if limited else None
-    own_store = None if store else RedisStore.connect(settings.redis_url, settings)
-    redis = connect(settings.redis_url)
+    own_store = None if store else RedisStore.connect(settings.redis_url, settings, hurried=True)
+    redis = connect(settings.redis_url, hurried=True)
     own_celery = None if celery else make_celery(settings)
 
     @asynccontextmanager

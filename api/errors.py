@@ -20,6 +20,7 @@ from jobs.errors import (
     JobNotFinished,
     JobsError,
     OutboundError,
+    StoreFull,
     StoreUnavailable,
     StyleNotRemovable,
     TooManyJobs,
@@ -178,6 +179,7 @@ _JOBS_STATUSES: dict[type[JobsError], int] = {
     JobNotFinished: 409,
     TooManyJobs: 429,
     StoreUnavailable: 503,
+    StoreFull: 503,
     StyleNotRemovable: 403,
 }
 

@@ -35,7 +35,7 @@ class Quotas:
     """The counters."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = connect(redis_url)
+        self._redis = connect(redis_url, hurried=True)
         # The address says no more than which library it is; the pool knows where.
         self._storage = RedisStorage("redis://", self._redis.connection_pool, key_prefix="nst:limits")
         self._counter = SlidingWindowCounterRateLimiter(self._storage)

@@ -7,6 +7,7 @@ JobsError
 ├── JobNotFinished     its result is asked for too early
 ├── TooManyJobs        its owner has as many jobs waiting and running as may be
 ├── StoreUnavailable   Redis cannot be reached
+│   └── StoreFull          it answers, and writes nothing
 ├── StyleExists        the id of a style is taken
 ├── StyleNotRemovable  the style is not a user's, or not this one's
 ├── LeaseLost          another worker has taken this job over, or it was deleted
@@ -62,6 +63,12 @@ class StoreUnavailable(JobsError):
     """The job store cannot be reached at the moment."""
 
     code = "store_unavailable"
+
+
+class StoreFull(StoreUnavailable):
+    """The job store takes nothing more at the moment."""
+
+    code = "store_full"
 
 
 class StyleExists(JobsError):

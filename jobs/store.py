@@ -111,9 +111,9 @@ class RedisStore(Store):
         self._redis = redis
 
     @classmethod
-    def connect(cls, url: str, settings: Settings) -> Self:
-        """A store at ``redis://``, ``rediss://`` or ``unix://``; connections are made when they are needed."""
-        return cls(connect(url), settings)
+    def connect(cls, url: str, settings: Settings, *, hurried: bool = False) -> Self:
+        """A store at what :func:`~jobs.connection.connect` takes."""
+        return cls(connect(url, hurried=hurried), settings)
 
     @override
     def close(self) -> None:

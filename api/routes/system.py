@@ -87,7 +87,7 @@ class System(BaseModel):
 
 
 @router.get("/livez", summary="Whether the process is alive")
-def livez() -> Alive:
+async def livez() -> Alive:
     """Always 200, as long as the process answers at all."""
     return Alive()
 

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from inspect import iscoroutinefunction
 
 import pytest
 
 from api.app import create_app
+from api.routes.system import livez
 from api.settings import ApiSettings
 from jobs.errors import LeaseLost
 from jobs.memory import MemoryStore
@@ -27,6 +29,10 @@ def test_the_process_is_alive_without_redis(make_client) -> None:
     client.app.state.store = None
     response = client.get("/livez")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_the_process_is_alive_while_all_its_threads_wait() -> None:
+    assert iscoroutinefunction(livez)
 
 
 def test_ready_says_how_many_workers_answer(client) -> None:

