@@ -18,6 +18,11 @@ def see_that_there_is_room(request: Request, settings: SettingsDep, store: Store
         Problem: 503 as many jobs wait as may, or Redis is nearly full.
         StoreUnavailable: Redis cannot be reached.
     """
+    memory: RedisMemory = request.app.state.redis_memory
+    used, most = memory.read()
+    if most and used >= most * settings.max_redis_percent / 100:
+        percent = f"{100 * used / most:.0f} % of Redis's memory is taken"
+        raise _full("store_full", f"{percent}; the limit is {settings.max_redis_percent} % (NST_MAX_REDIS_PERCENT).")
     if settings.max_queued_jobs:
         waiting = sum(count for (status, _), count in store.unfinished().items() if status is Status.QUEUED)
         if waiting >= settings.max_queued_jobs:
@@ -25,11 +30,6 @@ def see_that_there_is_room(request: Request, settings: SettingsDep, store: Store
                 f"{waiting} jobs wait; the limit of this server is {settings.max_queued_jobs} (NST_MAX_QUEUED_JOBS)."
             )
             raise _full("queue_full", limit)
-    memory: RedisMemory = request.app.state.redis_memory
-    used, most = memory.read()
-    if most and used >= most * settings.max_redis_percent / 100:
-        percent = f"{100 * used / most:.0f} % of Redis's memory is taken"
-        raise _full("store_full", f"{percent}; the limit is {settings.max_redis_percent} % (NST_MAX_REDIS_PERCENT).")
 
 
 def _full(code: str, detail: str) -> Problem:

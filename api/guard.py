@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import Problem, as_problem
 from api.keys import Caller, KeyRing, Limits
 from api.quotas import Quotas, Standing
-from jobs.errors import StoreUnavailable
+from jobs.errors import StoreFull, StoreUnavailable
 
 #: Addresses for everybody, without a key and without limits: for health checks, to read how to call, and the page,
 #: which asks for a key itself.
@@ -84,7 +84,12 @@ class RateLimits:
 
         try:
             for demand in self._demands(scope, caller.limits):
-                standing = await run_in_threadpool(self.quotas.take, demand.item, caller.name, demand.cost)
+                try:
+                    standing = await run_in_threadpool(self.quotas.take, demand.item, caller.name, demand.cost)
+                except StoreFull:  # nothing can be counted; whoever only reads need not wait for that
+                    if scope["method"] != "GET":
+                        raise
+                    continue
                 told.append((demand, standing))
                 if not standing.allowed:
                     raise Problem(429, demand.code, demand.refusal, headers={"Retry-After": str(standing.retry_after)})

@@ -9,12 +9,14 @@ The first two expire unless they are told again, so that a worker that died is g
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.connection import InRedis, reaching_redis
+from jobs.connection import InRedis, reaching_redis, redis_within_reach
+from jobs.errors import StoreFull
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +111,8 @@ class Roster(InRedis):
         documents = self._documents(map(_key, names))
         gone = [name for name, document in zip(names, documents, strict=True) if document is None]
         if gone:
-            self._redis.srem(_NAMES, *gone)
+            with suppress(StoreFull), redis_within_reach():  # it can be read all the same
+                self._redis.srem(_NAMES, *gone)
         return [worker for document in documents if (worker := _parsed(WorkerProcess, document))]
 
     @reaching_redis

@@ -33,11 +33,12 @@ from typing import Any, Self, cast
 from pydantic import ValidationError
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import OutOfMemoryError
 from typing_extensions import override
 
 from jobs.connection import connect, reaching_redis, redis_within_reach, transaction
 from jobs.contract import OPTIONS_OF, Job, JobPage, Method, Snapshot, Status
-from jobs.errors import ExpiredJob, TooManyJobs, UnknownJob, UnreadableJob
+from jobs.errors import ExpiredJob, StoreFull, TooManyJobs, UnknownJob, UnreadableJob
 from jobs.logs import about
 from jobs.news import LISTEN_SECONDS, Heard, State
 from jobs.protocol import NO_FILES, UNFINISHED, FileName, Rule, Store, rank
@@ -171,7 +172,8 @@ class RedisStore(Store):
     @reaching_redis
     def unfinished(self) -> dict[tuple[Status, Method], int]:
         lines = [(status, method) for status in UNFINISHED for method in OPTIONS_OF]
-        with self._redis.pipeline() as pipe:
+        # Not at once: Redis takes no transaction, not even of reads, while its memory is full.
+        with self._redis.pipeline(transaction=False) as pipe:
             for status, method in lines:
                 pipe.zcard(_line(status, method))
             return dict(zip(lines, pipe.execute(), strict=True))
@@ -248,7 +250,11 @@ class RedisStore(Store):
             self._leave_indexes(pipe, owner.decode(), [job_id])
             pipe.publish(_NEWS, job_id)
 
-        transaction(self._redis, forget, keys.job)
+        try:
+            transaction(self._redis, forget, keys.job)
+        except OutOfMemoryError:  # what it keeps makes room; a transaction may not begin with that
+            self._redis.delete(keys.images, keys.result, keys.preview, keys.checkpoint, keys.snapshots)
+            transaction(self._redis, forget, keys.job)
 
     @override
     @reaching_redis
@@ -491,7 +497,8 @@ class RedisStore(Store):
         gone = [job_id for job_id in ids if job_id not in found]
         if gone:
             owners = cast(list[bytes | None], self._redis.mget([_Keys(job_id).known for job_id in gone]))
-            with self._redis.pipeline() as pipe:
+            # Whoever only reads is not refused because nothing can be written.
+            with suppress(StoreFull), redis_within_reach(), self._redis.pipeline(transaction=False) as pipe:
                 for known in {owner, *(known.decode() for known in owners if known)}:
                     self._leave_indexes(pipe, known, gone)
                 pipe.execute()

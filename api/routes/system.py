@@ -12,8 +12,9 @@ from redis.exceptions import RedisError
 from api.deps import CallerDep, CeleryDep, RosterDep, SettingsDep, StoreDep
 from api.errors import problems
 from api.keys import Caller
+from jobs.connection import redis_within_reach
 from jobs.contract import Method, Status
-from jobs.errors import StoreUnavailable, UnknownJob
+from jobs.errors import StoreFull, StoreUnavailable, UnknownJob
 from jobs.protocol import Store
 from jobs.queue import METHOD_QUEUES
 from jobs.roster import Worker
@@ -93,11 +94,14 @@ async def livez() -> Alive:
 
 
 @router.get("/readyz", responses=problems(503), summary="Whether jobs can be taken")
-def readyz(store: StoreDep, celery: CeleryDep) -> Ready:
+def readyz(store: StoreDep, celery: CeleryDep, roster: RosterDep) -> Ready:
     """200 when Redis answers, and how many workers do."""
     store.ping()
     try:
-        answers = celery.control.ping(timeout=_PING_TIMEOUT)
+        with redis_within_reach():
+            answers = celery.control.ping(timeout=_PING_TIMEOUT)
+    except StoreFull:  # nothing can be asked
+        return Ready(workers=len(roster.present()))
     except (OperationalError, RedisError) as error:
         raise StoreUnavailable from error
     return Ready(workers=len(answers or ()))

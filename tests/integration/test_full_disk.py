@@ -8,7 +8,7 @@ import pytest
 
 from cli.redis_server import find_executable
 from cli.up import Stack
-from tests.integration.conftest import Service, System, wait_for
+from tests.service import Service, System, wait_for
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_while_the_disk_is_full_nothing_is_accepted_and_nothing_is_lost(stack: S
 
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
         refusal = wait_for(lambda: (answer := service.post()).status_code != 202 and answer)
-        assert (refusal.status_code, refusal.json()["code"]) == (503, "store_unavailable")
+        assert (refusal.status_code, refusal.json()["code"]) == (503, "store_full")
         assert int(refusal.headers["Retry-After"]) > 0
         assert service.http.get(f"/jobs/{done}/result").content == picture
         assert service.job(waiting)["status"] == "queued"
