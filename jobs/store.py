@@ -133,6 +133,8 @@ class RedisStore(Store):
         self._sweep(owner, {_INDEX, _of(owner, _INDEX), *pending})
 
         def create(pipe: Pipeline) -> None:
+            if pipe.exists(_Keys(job.id).job):  # written by a try whose answer was lost
+                return
             counts: list[int] = [pipe.zcard(index) for index in pending]
             if pending and sum(counts) >= most_pending:
                 raise TooManyJobs
@@ -143,7 +145,7 @@ class RedisStore(Store):
             self._enter_status(pipe, job, owner)
             self._count(pipe, None, job)
 
-        transaction(self._redis, create, *pending)
+        transaction(self._redis, create, _Keys(job.id).job, *pending)
 
     @override
     @reaching_redis
@@ -316,13 +318,17 @@ class RedisStore(Store):
         token: str | None = None,
     ) -> Job:
         keys = _Keys(job_id)
+        written: Job | None = None
 
         def change(pipe: Pipeline) -> Job:
+            nonlocal written
             old = self._read(pipe, job_id)
             holder, last, owner = (
                 value.decode() if value is not None else None
                 for value in cast(list[bytes | None], pipe.mget(keys.lease, keys.holder, keys.known))
             )
+            if old == written and (old.status is not Status.PROCESSING or token == last):
+                return old  # by a try whose answer was lost
             new = rule(old, holder, last)
             event = event_of(old, new)
             if event and event.type == "progress" and pipe.exists(keys.told):
@@ -355,6 +361,7 @@ class RedisStore(Store):
                     pipe.set(keys.holder, token, ex=self._lifetime(new))
                 pipe.set(keys.lease, token, px=round(self._settings.lease_seconds * 1000))
             if new is not old:
+                written = new
                 pipe.publish(_NEWS, job_id)
             return new
 

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from typing import Any
 
 import pytest
 import redis
+from redis.client import Pipeline
 
 from jobs.contract import Job, JobError, JobInput, Metrics, Output, Progress, Snapshot, Status, Urls, new_job_id, now
 from jobs.errors import (
@@ -815,4 +817,33 @@ def test_nothing_in_redis_stays_for_good(redis_url: str) -> None:
         assert lasting() == {b"nst:jobs", b"nst:jobs:succeeded", b"nst:tally"}
         for name in ("snapshots", "steps"):
             assert 0 < client.ttl(f"nst:job:{job_id}:{name}") <= Settings().result_ttl_seconds
+    store.close()
+
+
+# Answers that are lost
+
+
+def test_what_was_done_is_not_done_again_when_its_answer_is_lost(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = Pipeline._execute_transaction
+    lost = 0
+
+    def lose_every_other(pipe: Pipeline, *arguments: Any) -> list[Any]:
+        nonlocal lost
+        answer = execute(pipe, *arguments)
+        lost += 1
+        if lost % 2:
+            pipe.watching = True  # Redis's answer would have ended that
+            raise redis.ConnectionError
+        return answer
+
+    store = RedisStore.connect(redis_url, Settings())
+    monkeypatch.setattr(Pipeline, "_execute_transaction", lose_every_other)
+    job_id = add_job(store)
+    assert start(store, job_id).attempt == 1
+    assert succeed(store, job_id).status is Status.SUCCEEDED
+    tally = store.tally()
+    assert (tally.accepted("gatys"), tally.ended(Status.SUCCEEDED, "gatys")) == (1, 1)
+    assert lost == 6
     store.close()
