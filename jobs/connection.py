@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.client import Pipeline
-from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, ReadOnlyError, ResponseError, TimeoutError
 from redis.retry import Retry
 from typing_extensions import override
 
@@ -25,8 +25,8 @@ PATIENCE, SHORT_PATIENCE = 10.0, 3.0
 #: Seconds for which nobody asks a Redis that did not answer.
 PAUSE = 1.0
 
-#: How Redis refuses writes as long as it cannot write them to its disk, and as its scripts tell that memory is full.
-_FULL = ("MISCONF ", "OOM command not allowed")
+#: How Redis refuses writes as long as it cannot write them to its disk, or its memory is full.
+_FULL = ("MISCONF ", "command not allowed when used memory")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -116,6 +116,11 @@ def transaction(redis: Redis, change: Callable[[Pipeline], R], *keys: str) -> R:
     return cast(R, run(change, *keys, value_from_callable=True))
 
 
+def tells_full(error: Exception) -> bool:
+    """Whether Redis refused to write, by its own words, which a script or the queue's library may have passed on."""
+    return any(words in str(error) for words in _FULL)
+
+
 @contextmanager
 def redis_within_reach() -> Iterator[None]:
     """Turns what says that Redis cannot serve at the moment into StoreUnavailable."""
@@ -126,7 +131,7 @@ def redis_within_reach() -> Iterator[None]:
     except ReadOnlyError as error:
         raise StoreUnavailable("The job store takes nothing at the moment.") from error
     except ResponseError as error:
-        if not isinstance(error, OutOfMemoryError) and not any(words in str(error) for words in _FULL):
+        if not tells_full(error):
             raise
         raise StoreFull from error
 

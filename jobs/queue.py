@@ -5,7 +5,8 @@ The job store is the truth: a message carries a job's id and nothing else, and C
 
 import json
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -14,8 +15,9 @@ from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from jobs.connection import tells_full
 from jobs.contract import Job, Method, Priority
-from jobs.errors import StoreUnavailable
+from jobs.errors import StoreFull, StoreUnavailable
 from jobs.settings import Settings
 
 #: One queue per kind of work, so that a sub-second job never waits behind minutes of optimisation.
@@ -115,7 +117,7 @@ def enqueue(celery: Celery, job: Job) -> None:
     """Send a job to the workers of its method; one that was begun before does not wait behind those that were not.
 
     Raises:
-        StoreUnavailable: Redis cannot be reached; the job was not sent.
+        StoreUnavailable: Redis cannot be reached, or is full; the job was not sent.
     """
     _send(celery, TASK_PAINT, job.id, METHOD_QUEUES[job.method], "high" if job.attempt else job.priority)
 
@@ -135,12 +137,9 @@ def count_messages(celery: Celery, queues: Iterable[str]) -> int:
     Raises:
         StoreUnavailable: Redis cannot be reached.
     """
-    try:
-        with celery.connection_for_read() as connection:
-            channel: Any = connection.default_channel
-            return sum(channel.queue_declare(name).message_count for name in queues)
-    except (OperationalError, RedisError) as error:
-        raise StoreUnavailable("the queue cannot be reached at the moment") from error
+    with _within_reach(), celery.connection_for_read() as connection:
+        channel: Any = connection.default_channel
+        return sum(channel.queue_declare(name).message_count for name in queues)
 
 
 def jobs_in_queue(celery: Celery, queue: str) -> set[str]:
@@ -149,19 +148,26 @@ def jobs_in_queue(celery: Celery, queue: str) -> set[str]:
     Raises:
         StoreUnavailable: Redis cannot be reached.
     """
-    try:
-        with celery.connection_for_read() as connection:
-            channel: Any = connection.default_channel
-            # kombu has no name for looking at messages, and its client does not know the prefix for this command.
-            lists = [KEY_PREFIX + channel._q_for_pri(queue, step) for step in PRIORITIES.values()]
-            messages = [message for name in lists for message in channel.client.lrange(name, 0, -1)]
-    except (OperationalError, RedisError) as error:
-        raise StoreUnavailable("the queue cannot be reached at the moment") from error
+    with _within_reach(), celery.connection_for_read() as connection:
+        channel: Any = connection.default_channel
+        # kombu has no name for looking at messages, and its client does not know the prefix for this command.
+        lists = [KEY_PREFIX + channel._q_for_pri(queue, step) for step in PRIORITIES.values()]
+        messages = [message for name in lists for message in channel.client.lrange(name, 0, -1)]
     return {json.loads(b64decode(json.loads(message)["body"]))[0][0] for message in messages}
 
 
-def _send(celery: Celery, task: str, job_id: str, queue: str, priority: Priority) -> None:
+@contextmanager
+def _within_reach() -> Iterator[None]:
     try:
+        yield
+    except (OperationalError, RedisError) as error:
+        if tells_full(error):
+            raise StoreFull from error
+        raise StoreUnavailable("the queue cannot be reached at the moment") from error
+
+
+def _send(celery: Celery, task: str, job_id: str, queue: str, priority: Priority) -> None:
+    with _within_reach():
         celery.send_task(
             task,
             args=[job_id],
@@ -171,5 +177,3 @@ def _send(celery: Celery, task: str, job_id: str, queue: str, priority: Priority
             retry=True,
             retry_policy=_RETRY_POLICY,
         )
-    except (OperationalError, RedisError) as error:
-        raise StoreUnavailable("the queue cannot be reached at the moment") from error

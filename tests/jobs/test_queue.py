@@ -10,7 +10,7 @@ import redis
 from celery import Celery
 
 from jobs.contract import Job, JobInput, Method, Urls, new_job_id, now
-from jobs.errors import StoreUnavailable
+from jobs.errors import StoreFull, StoreUnavailable
 from jobs.queue import QUEUES, broker_url, enqueue, make_celery
 from jobs.settings import Settings
 
@@ -48,6 +48,16 @@ def test_a_dead_redis_is_told(celery: Celery) -> None:
     with pytest.raises(StoreUnavailable):
         enqueue(app, a_job())
     app.close()
+
+
+def test_a_full_redis_is_told(redis_url: str, celery: Celery) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.config_set("maxmemory", 1)
+        try:
+            with pytest.raises(StoreFull):
+                enqueue(celery, a_job())
+        finally:
+            client.config_set("maxmemory", 0)
 
 
 def test_a_message_outlasts_every_job() -> None:
