@@ -46,14 +46,31 @@ def find_executable(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(embedded)
 
 
+def most_bytes(environment: Mapping[str, str] = os.environ) -> int:
+    """What the data may take: ``NST_REDIS_MAX_BYTES``, else half of the machine's memory; 0: any amount.
+
+    Raises:
+        RedisServerError: the setting is no such number.
+    """
+    wanted = environment.get("NST_REDIS_MAX_BYTES", "")
+    if not wanted:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    if not (wanted.isascii() and wanted.isdecimal()):
+        raise RedisServerError(f"NST_REDIS_MAX_BYTES must be a number of bytes, not {wanted!r}")
+    return int(wanted)
+
+
 class RedisServer:
     """A redis-server process that keeps its data in a folder and listens on a unix socket only.
 
     Every write is in the append-only file within a second, and memory is never freed by dropping keys.
+
+    Args:
+        max_bytes: what the data may take; 0: any amount.
     """
 
-    def __init__(self, executable: Path, folder: Path) -> None:
-        self.executable, self.folder = executable, folder
+    def __init__(self, executable: Path, folder: Path, max_bytes: int = 0) -> None:
+        self.executable, self.folder, self.max_bytes = executable, folder, max_bytes
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         socket = folder / "redis.sock"
         self._short: tempfile.TemporaryDirectory[str] | None = None
@@ -86,6 +103,7 @@ class RedisServer:
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": "",
+            "maxmemory": str(self.max_bytes),
             "maxmemory-policy": "noeviction",
             "logfile": str(log),
             "daemonize": "no",

