@@ -4,8 +4,9 @@
 
 Three measurements, each with a Redis, an API and at most one worker of its own on a free port, which end with it:
 
-1. Answers, without a worker: each of the clients sends jobs at its own even pace, all together ``--rate`` a second,
-   asks for its last one every ``--poll`` seconds meanwhile, and listens to the events of its first one all the time.
+1. Answers, without a worker: each of the clients sends jobs at its own even pace, all together ``--rate`` a second (an
+   answer counts from when its job was due, also when the one before was late), asks for its last one every ``--poll``
+   seconds meanwhile, and listens to the events of its first one all the time.
 2. Jobs from end to end: each client sends a job, learns of its end (one half of them by ``Prefer: wait``, the other by
    events), fetches the result and deletes the job, as fast as it goes, until ``--jobs`` are done.
 3. Overhead: jobs one after the other, against the engine called directly on the same image.
@@ -79,9 +80,15 @@ class Record:
         self.memory.clear()
         self.work.clear()
 
-    async def ask(self, kind: str, status: int, answer: Coroutine[Any, Any, httpx.Response]) -> httpx.Response | None:
-        """The answer to a request, if it has this status."""
-        began = perf_counter()
+    async def ask(
+        self, kind: str, status: int, answer: Coroutine[Any, Any, httpx.Response], late: float = 0.0
+    ) -> httpx.Response | None:
+        """The answer to a request, if it has this status.
+
+        Args:
+            late: seconds that it is sent after it was due; they count as if the answer had taken them.
+        """
+        began = perf_counter() - late
         try:
             response = await answer
         except httpx.HTTPError as error:
@@ -127,10 +134,10 @@ class Client:
         request = self.http.build_request("POST", "/jobs", data=form, files={"content": ("a.jpg", file, "image/jpeg")})
         self.body, self.type = request.read(), request.headers["Content-Type"]
 
-    async def submit(self) -> str | None:
-        """Sends a job; its id if it was accepted."""
+    async def submit(self, late: float = 0.0) -> str | None:
+        """Sends a job, so many seconds after it was due; its id if it was accepted."""
         sent = self.http.post("/jobs", content=self.body, headers={"Content-Type": self.type})
-        response = await self.record.ask("POST /jobs", 202, sent)
+        response = await self.record.ask("POST /jobs", 202, sent, late)
         return response and response.json()["id"]
 
     async def look(self, job_id: str, status: str) -> None:
@@ -242,9 +249,9 @@ async def answers(stack: Stack, style_id: str, number: int, rate: float, poll: f
     async def client_of(client: Client, first: float) -> None:
         due, job_id = first, None
         while due < end:
-            # Its pace does not depend on the answers: a slow service does not get less to do.
             await asyncio.sleep(due - loop.time())
-            job_id = await client.submit() or job_id
+            # A slow answer makes the next jobs late, which is the service's fault: counted from when they were due.
+            job_id = await client.submit(late=loop.time() - due) or job_id
             if job_id and client not in listening:
                 listening[client] = asyncio.create_task(client.listen(job_id))
             due += interval

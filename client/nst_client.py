@@ -23,11 +23,17 @@ FINAL = ("succeeded", "failed", "canceled")
 #: Seconds between two looks at a job.
 POLL_EVERY = 0.3
 
-#: Seconds until a stream of events that broke off is asked for again.
+#: Seconds until what broke off is asked for again.
 RECONNECT_AFTER = 1.0
 
-#: Times that a call is tried again which the server could not serve at the moment.
+#: Times that a call is tried again which the server could not serve at the moment, or which broke off.
 RETRIES = 5
+
+#: There is no connection, or no more.  Not that there was no answer for long.
+BROKE_OFF = (httpx.NetworkError, httpx.RemoteProtocolError)
+
+#: The code with which a request is refused whose like is just being accepted: the one that broke off.
+BEING_ACCEPTED = "idempotency_key_in_use"
 
 #: Seconds; when the server asks for more patience than that, its refusal is the answer.
 LONGEST_PAUSE = 30
@@ -50,8 +56,8 @@ class Event(NamedTuple):
 class NSTClient:
     """Talks to a running service; a context manager.
 
-    Every call is tried again when the server says 503 and that it is worth coming back soon.  No job is made twice by
-    that: each is sent with an ``Idempotency-Key`` of its own.
+    Every call is tried again when the server says 503 and that it is worth coming back soon, and when the connection
+    breaks off.  No job is made twice by that: each is sent with an ``Idempotency-Key`` of its own.
 
     Args:
         url: where the service is, with the path under which a proxy serves it.
@@ -59,7 +65,7 @@ class NSTClient:
 
     Raises:
         RequestRefused: every method, with the server's problem document.
-        Unreachable: every method, when there is no answer.
+        Unreachable: every method, when there is no answer, also after some seconds.
     """
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
@@ -86,6 +92,7 @@ class NSTClient:
         style: Picture | None = None,
         *,
         style_id: str | None = None,
+        idempotency_key: str | None = None,
         **options: Any,
     ) -> Job:
         """``POST /jobs``: the job as accepted.
@@ -94,18 +101,26 @@ class NSTClient:
             content: the picture to paint.
             style: the painting.
             style_id: a style of the gallery instead.
+            idempotency_key: sent again with the same request, it is answered with the same job, also after this
+                program was started anew; by default one for each call.
             options: the other fields; lists are sent as such, ``None`` is not sent.
         """
         given = {"content": content, "style": style}
         files = [(name, picture) for name, picture in given.items() if isinstance(picture, Path | bytes)]
         fields = {name: picture for name, picture in given.items() if isinstance(picture, str)}
-        return self.submit_files(files, {**fields, "style_id": style_id, **options})
+        return self.submit_files(files, {**fields, "style_id": style_id, **options}, idempotency_key)
 
-    def submit_files(self, files: Iterable[tuple[str, Path | bytes]], fields: Mapping[str, Any]) -> Job:
+    def submit_files(
+        self,
+        files: Iterable[tuple[str, Path | bytes]],
+        fields: Mapping[str, Any],
+        idempotency_key: str | None = None,
+    ) -> Job:
         """``POST /jobs`` with files for any fields, of which some may come several times: the job as accepted."""
         sent = [(name, (file.name, file.read_bytes()) if isinstance(file, Path) else file) for name, file in files]
         data = {name: _as_field(value) for name, value in fields.items() if value is not None}
-        return self._json("POST", "/jobs", files=sent, data=data, headers={"Idempotency-Key": str(uuid4())})
+        headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
+        return self._json("POST", "/jobs", files=sent, data=data, headers=headers)
 
     def get(self, job_id: str) -> Job:
         """``GET /jobs/{id}``: the job as it is now."""
@@ -243,14 +258,26 @@ class NSTClient:
             try:
                 response = self._http.request(method, path, **arguments)
             except httpx.HTTPError as error:
-                raise Unreachable(f"{self.url} cannot be reached: {error}") from None
-            after = response.headers.get("Retry-After", "")
-            if response.status_code != 503 or not tries_left or not after.isdigit() or int(after) > LONGEST_PAUSE:
+                # A second DELETE would not find what the first one has forgotten.
+                again = isinstance(error, BROKE_OFF) and method != "DELETE"
+                if not tries_left or not again:
+                    raise Unreachable(f"{self.url} cannot be reached: {error}") from None
+                sleep(RECONNECT_AFTER)
+                continue
+            pause = _pause(response)
+            if pause is None or not tries_left:
                 break
-            sleep(int(after))
+            sleep(pause)
         if response.is_error:
             raise _refusal(response)
         return response
+
+
+def _pause(response: httpx.Response) -> int | None:
+    """Seconds after which it is worth asking again; None when this is the answer."""
+    after = response.headers.get("Retry-After", "")
+    later = response.status_code == 503 or (response.status_code == 409 and _refusal(response).code == BEING_ACCEPTED)
+    return int(after) if later and after.isdigit() and int(after) <= LONGEST_PAUSE else None
 
 
 def _as_field(value: Any) -> str:

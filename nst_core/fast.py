@@ -1,5 +1,6 @@
 """The fast engine: a picture in one forward pass of a trained network (Johnson et al. 2016)."""
 
+import logging
 from collections.abc import Sequence
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from nst_core.color import painted_colors, style_colors
 from nst_core.deep import Picture
-from nst_core.device import autocast, choose_precision
+from nst_core.device import autocast, choose_precision, is_out_of_memory
 from nst_core.errors import InvalidOptions
 from nst_core.grain import with_grain
 from nst_core.image import to_picture, to_tensor
@@ -16,6 +17,8 @@ from nst_core.options import SHORTEST_SIDE, Color, FastOptions, output_size
 from nst_core.regions import region_maps
 from nst_core.streaming import paint_in_strips
 from nst_core.transformer import FastStyle, TransformerNetwork
+
+logger = logging.getLogger(__name__)
 
 #: Pictures of more pixels are painted strip by strip: a whole one takes about 300 bytes per pixel.
 WHOLE_PIXELS = 2048 * 2048
@@ -98,9 +101,15 @@ def _painted(image: Tensor, styled: Styled, options: FastOptions) -> Tensor:
     device = vector.device
     image = with_grain(image, deviation)
     with autocast(device, choose_precision(options.precision, device)):
-        if image.shape[2] * image.shape[3] > WHOLE_PIXELS:
-            return paint_in_strips(network, image, vector)
-        return network(image.to(device), vector).float().cpu()  # type: ignore[no-any-return]
+        if image.shape[2] * image.shape[3] <= WHOLE_PIXELS:
+            try:
+                return network(image.to(device), vector).float().cpu()  # type: ignore[no-any-return]
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                logger.warning("out of memory with %d x %d pixels; again in strips", image.shape[3], image.shape[2])
+        # Not within the "except": what had been computed so far is held by the error.
+        return paint_in_strips(network, image, vector)
 
 
 def _colored(painted: Tensor, content: Tensor, color: Color) -> Tensor:

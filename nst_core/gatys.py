@@ -229,15 +229,16 @@ def paint(
     for level, (scale, end) in enumerate(zip(scales, ends, strict=True), 1):
         if state is not None and state.step >= end:
             continue
-        canvas = Canvas(subject, scale, max(finest.width, finest.height), options, device)
-        if state is None:
-            state = Checkpoint(step=0, image=canvas.start())
-        elif state.step == end - scale.iterations:
-            state = replace(state, image=resize(state.image, scale.width, scale.height))
-        state = replace(state, tile=tile)
-        while state.step < end:
-            run = _Run(canvas, state, options, encoder)
+        canvas = None
+        while state is None or state.step < end:
+            run = None
             try:
+                canvas = canvas or Canvas(subject, scale, max(finest.width, finest.height), options, device)
+                if state is None:
+                    state = Checkpoint(step=0, image=canvas.start())
+                elif state.image.shape[2:] != (scale.height, scale.width):
+                    state = replace(state, image=resize(state.image, scale.width, scale.height))
+                run = _Run(canvas, replace(state, tile=tile), options, encoder)
                 for losses, image in run.iterations(end - state.step):
                     yield Iterate(
                         step=run.step,
@@ -256,14 +257,18 @@ def paint(
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                tile = smaller_tile(run.tile, scale.width, scale.height, options)
+                tile = smaller_tile(run.tile if run else tile, scale.width, scale.height, options)
                 if tile is None:
                     raise
-                told = (end - run.step, tile)
-                logger.warning("out of memory with %d iterations left; again in tiles of %d pixels", *told)
+                # What was being computed is held by the frames that the error came through.
+                error.__traceback__ = None
                 torch.cuda.empty_cache()
-                state = replace(run.checkpoint(), tile=tile)
+                state = run.checkpoint() if run else state
+                told = (end - (state.step if state else 0), tile)
+                logger.warning("out of memory with %d iterations left; again in tiles of %d pixels", *told)
             except Diverged:
+                assert run is not None
+                assert state is not None
                 if state.careful:
                     raise
                 told = (end - run.step, end - state.step)

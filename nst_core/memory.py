@@ -124,6 +124,7 @@ def smaller_tile(tile: int | None, width: int, height: int, options: GatysOption
     """The next smaller side of tiles, for a picture that turned out not to fit; None when there is none."""
     if not is_additive(options.style_loss):
         return None
-    longest = max(width, height) if tile is None else tile
+    sides = width, height, _style_side(width, height, options) if options.uses_style else 0
+    longest = max(sides) if tile is None else tile
     half = longest // 2 // TILE_STEP * TILE_STEP
     return half if half >= TILES[-1] else None

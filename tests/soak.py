@@ -55,6 +55,9 @@ from tests.service import FINAL, System, kill_group, pool_child, wait_for
 #: So alike is the result of a job to what the engine paints undisturbed, at least.
 ALIKE = 0.98
 
+#: Seconds within which another worker has a job in hand whose worker died alone, with the settings' own lease.
+PROMPT = 15.0
+
 #: Jobs that wait and run at the same time, at most.
 OUTSTANDING = 6
 
@@ -142,6 +145,7 @@ class Report:
     taken_up: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     taken_up_alone: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     went_on: list[int] = field(default_factory=list)
+    measured: int = 0
 
     def expect(self, condition: bool, complaint: str) -> None:
         """Notes what is wrong."""
@@ -364,6 +368,7 @@ class Soak:
             wait_for(lambda: self.step(job_id) > 75)  # noqa: B023
             worker = next(m.worker for m in reversed(self.moments()) if m.job_id == job_id and m.starts)
             self.disturb(name, worker)
+            self.report.measured += 1
             wait_for(lambda: self.status(job_id) in FINAL)  # noqa: B023
             self.wake(all_of_them=True)
 
@@ -460,6 +465,16 @@ class Soak:
         return sorted(found, key=lambda moment: moment.at)
 
     def _read_logs(self, moments: list[Moment]) -> None:
+        for name in PAINTERS:
+            for line in (self.stack.data_dir / "logs" / f"{name}.log").read_text().splitlines():
+                try:
+                    told = json.loads(line)
+                except ValueError:
+                    to_a_terminal = not line or line.startswith("worker: ")
+                    self.report.expect(to_a_terminal, f"the log of {name} has a line that is no JSON: {line}")
+                    continue
+                about_nobody = told["message"].startswith("Task handler") and not told["job_id"]
+                self.report.expect(not about_nobody, f"the log of {name} does not tell whose end it is: {line}")
         for job_id, number in Counter(m.job_id for m in moments if m.text.endswith(": succeeded")).items():
             self.report.expect(number == 1, f"{job_id} succeeded {number} times")
         self.report.went_on = [int(m.text.split()[-1]) for m in moments if "goes on after iteration" in m.text]
@@ -474,6 +489,17 @@ class Soak:
                 alone = disturbance.at > self._calm_since
                 taken_up = self.report.taken_up_alone if alone else self.report.taken_up
                 taken_up[disturbance.kind].append((again[0].at - disturbance.at).total_seconds())
+        self._judge_deaths()
+
+    def _judge_deaths(self) -> None:
+        """Those that were measured alone."""
+        report = self.report
+        found = sum(len(seconds) for seconds in report.taken_up_alone.values())
+        report.expect(found == report.measured, f"of {report.measured} deaths alone, {found} left a job to be taken up")
+        for kind, seconds in report.taken_up_alone.items():
+            slowest = max(seconds)
+            report.expect(slowest <= PROMPT, f"a job was taken up {slowest:.1f} s after {kind}, alone")
+        report.expect(bool(report.went_on) or not report.measured, "no job went on from a checkpoint")
 
     @staticmethod
     def _runs(before: list[Moment]) -> bool:

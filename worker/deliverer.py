@@ -3,14 +3,13 @@
 import logging
 import random
 from time import time
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 from jobs.contract import now
-from jobs.errors import ForbiddenURL
+from jobs.errors import ForbiddenURL, UnknownJob
 from jobs.outbound import Resolve, outbound_client, system_resolve
 from jobs.protocol import Store
 from jobs.webhooks import Event
@@ -30,8 +29,8 @@ _MARGIN = 5.0
 _FACTOR = 4.0
 _LONGEST_WAIT = 86_400.0
 
-#: Seconds after which an event is looked at again whose receiver does not answer somebody else at the moment.
-_POSTPONED = 10.0
+#: Of the threads of a worker, one of so many calls the same receiver, or those of the same owner's jobs.
+_SHARES = 4
 
 #: By how much a wait is longer or shorter, so that what failed together is not tried again together.
 _JITTER = 0.2
@@ -51,7 +50,7 @@ class Deliverer:
         # A receiver has its own time to answer.
         self._outbound = settings.model_copy(update={"url_timeout_seconds": settings.webhook_timeout_seconds})
         self._signer = Webhook(secret.get_secret_value())
-        self._receivers = Receivers()
+        self._receivers = Receivers(max(1, settings.webhook_concurrency // _SHARES))
         self._jitter = random.Random()  # noqa: S311 - no secret
 
     def deliver(self, job_id: str) -> None:
@@ -68,9 +67,9 @@ class Deliverer:
                 self.store.settle_webhook(job_id, event)
                 continue
             try:
-                with self._receivers.turn(urlsplit(event.url).netloc) as mine:
-                    if not mine:  # one that does not answer would keep all threads waiting
-                        self.store.settle_webhook(job_id, event.put_back, retry_at=time() + self._wait(_POSTPONED))
+                with self._receivers.turn(_receiver(event.url), self._owner(job_id)) as wait:
+                    if wait:  # one that does not answer soon would keep all threads waiting
+                        self.store.settle_webhook(job_id, event.put_back, retry_at=time() + self._wait(wait))
                         continue
                     status = self._send(event)
             except (ForbiddenURL, httpx.HTTPError, httpx.InvalidURL) as error:
@@ -95,6 +94,12 @@ class Deliverer:
     def _wait(self, seconds: float) -> float:
         return seconds * self._jitter.uniform(1 - _JITTER, 1 + _JITTER)
 
+    def _owner(self, job_id: str) -> str:
+        try:
+            return self.store.owner(job_id)
+        except UnknownJob:  # deleted meanwhile
+            return ""
+
     def _send(self, event: Event) -> int:
         """The status that the receiver answers with; what else it says is not read."""
         at = now()
@@ -108,3 +113,13 @@ class Deliverer:
             request = client.stream("POST", event.url, content=event.body.encode(), headers=headers)
             with request as response:
                 return response.status_code
+
+
+def _receiver(url: str) -> str:
+    """What is called, however its name is written.
+
+    Raises:
+        httpx.InvalidURL: it is no URL.
+    """
+    parsed = httpx.URL(url)
+    return f"{parsed.host.rstrip('.')}:{parsed.port or ''}"

@@ -55,16 +55,24 @@ def _warm_up(sender: str, **_: object) -> None:
     runner.warm_up()
 
 
+class JobTask(Task[[str], None]):
+    """A task about the job of an id."""
+
+    # By name: Celery's own may be imported only when the worker is set up.
+    Request = "worker.requests:JobRequest"
+
+
 @shared_task(
     name=TASK_PAINT,
     bind=True,
+    base=JobTask,
     max_retries=None,
     # The message outlives a store that is away.
     autoretry_for=(StoreUnavailable,),
     retry_backoff=True,
     retry_backoff_max=30,
 )
-def paint(self: "Task[[str], None]", job_id: str) -> None:
+def paint(self: JobTask, job_id: str) -> None:
     """Paints the job of this id; looks again after a lease's time when another worker holds it."""
     from nst_core.allocator import release_freed_memory
     from worker.runner import DeviceLost

@@ -15,6 +15,10 @@ from client import NSTClient, RequestRefused, Unreachable, nst_client
 Answer = tuple[int, dict[str, str], bytes]
 
 
+#: Closes the connection instead of an answer.
+BREAKS_OFF = 0
+
+
 class Script:
     """A server that gives one answer after the other, and the last one again and again."""
 
@@ -43,6 +47,9 @@ def script() -> Iterator[Script]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             script.asked.append((self.command, self.path, dict(self.headers), body))
             status, headers, answer = script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
+            if status == BREAKS_OFF:
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(answer))}.items():
                 self.send_header(name, value)
@@ -100,6 +107,30 @@ def test_what_cannot_be_served_at_the_moment_is_asked_for_again(script: Script, 
     script.will(503, {}, Retry_After="0").will(503, {}, Retry_After="0").will(200, {"id": "x"})
     assert client.get("x") == {"id": "x"}
     assert len(script.asked) == 3
+
+
+def test_what_breaks_off_is_sent_again_and_makes_one_job(script: Script, client: NSTClient) -> None:
+    script.will(BREAKS_OFF).will(409, {"code": "idempotency_key_in_use"}, Retry_After="0").will(202, {"id": "x"})
+    assert client.submit(b"c", b"s") == {"id": "x"}
+    assert len({headers["Idempotency-Key"] for _, _, headers, _ in script.asked}) == 1
+    assert [body.count(b"form-data") for _, _, _, body in script.asked] == [2, 2, 2]
+    assert len(script.asked) == 3
+
+
+def test_it_is_not_sent_again_for_ever(script: Script, client: NSTClient) -> None:
+    script.will(BREAKS_OFF)
+    for call, times in ((client.get, 1 + nst_client.RETRIES), (client.delete, 1)):
+        script.asked.clear()
+        with pytest.raises(Unreachable):
+            call("x")
+        assert len(script.asked) == times
+
+
+def test_a_key_of_ones_own_is_sent(script: Script, client: NSTClient) -> None:
+    script.will(202, {"id": "x"})
+    client.submit(b"c", b"s", idempotency_key="mine")
+    client.submit_files([("content", b"c")], {}, idempotency_key="mine too")
+    assert [headers["Idempotency-Key"] for _, _, headers, _ in script.asked] == ["mine", "mine too"]
 
 
 @pytest.mark.parametrize(

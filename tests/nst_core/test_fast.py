@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations
 from typing import get_args
@@ -5,7 +7,7 @@ from typing import get_args
 import pytest
 import torch
 from PIL import Image, ImageChops
-from torch import Tensor
+from torch import Tensor, nn
 
 from nst_core.color import color_statistics, luminance
 from nst_core.errors import InvalidOptions
@@ -217,3 +219,26 @@ def test_a_style_sees_the_grain_that_it_was_trained_with(network: TransformerNet
     assert to_tensor(without)[..., 16:-16, 16:-16].std((2, 3)).max() < LEVEL
     assert to_tensor(with_grain)[..., 16:-16, 16:-16].std((2, 3)).max() > 5 * LEVEL
     assert paint_fast(grey, [replace(style, grain=0.1)], flat).tobytes() == with_grain.tobytes()
+
+
+@contextmanager
+def room(network: TransformerNetwork, rows: int) -> Iterator[None]:
+    """So many rows of a picture fit into the memory."""
+
+    def check(_: nn.Module, given: tuple[Tensor]) -> None:
+        if given[0].shape[2] > rows:
+            raise torch.OutOfMemoryError
+
+    hook = network.down[0].register_forward_pre_hook(check)
+    yield
+    hook.remove()
+
+
+def test_out_of_memory_a_picture_is_painted_in_strips(network: TransformerNetwork) -> None:
+    tall = CONTENT.rotate(90, expand=True)
+    whole = painted(network, tall, size=600)
+    with room(network, rows=350):
+        strips = painted(network, tall, size=600)
+    assert max(high for _, high in ImageChops.difference(strips, whole).getextrema()) <= 1
+    with room(network, rows=60), pytest.raises(torch.OutOfMemoryError):
+        painted(network, tall, size=600)

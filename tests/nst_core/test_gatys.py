@@ -10,7 +10,7 @@ from PIL import Image
 from nst_core.checkpoint import Checkpoint
 from nst_core.encoders import Encoder
 from nst_core.errors import CorruptCheckpoint, Diverged, InvalidOptions
-from nst_core.gatys import MILESTONE, Iterate, Memory, Subject, minimize, paint
+from nst_core.gatys import MILESTONE, Canvas, Iterate, Memory, Subject, minimize, paint
 from nst_core.image import to_picture, to_tensor
 from nst_core.normalization import calibration_images
 from nst_core.objective import Objective
@@ -451,6 +451,34 @@ def test_out_of_memory_no_iteration_is_lost(compact: Encoder, content: Image.Ima
     assert [i.tile for i in iterates] == [None] * 5 + [320] * 3
     totals = [i.losses["total"] for i in iterates]
     assert max(totals[5:]) < 1.05 * totals[4]
+
+
+def test_out_of_memory_a_large_style_image_is_looked_at_in_tiles(
+    compact: Encoder, content: Image.Image, style: Image.Image
+) -> None:
+    iterates = _paint(content, style, _Full(compact, 400 * 400), style_size=512, iterations=2)
+    assert [i.tile for i in iterates] == [256, 256]
+
+
+def test_out_of_memory_before_the_first_iteration_nothing_is_lost_either(
+    compact: Encoder, content: Image.Image, style: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    class Late(Canvas):
+        """There is room from the second time on."""
+
+        def __init__(self, *arguments: Any) -> None:
+            made.append(self)
+            if len(made) in (1, 3):
+                raise torch.OutOfMemoryError
+            super().__init__(*arguments)
+
+    monkeypatch.setattr("nst_core.gatys.Canvas", Late)
+    iterates = _paint(content, style, compact, style_size=1024, iterations=4, scales=2)
+    assert [i.step for i in iterates] == [1, 2, 3, 4]
+    assert {i.tile for i in iterates} == {512, 256}
+    assert len(made) == 4
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ def test_tiles_can_be_halved_until_they_are_small() -> None:
     assert smaller_tile(1536, 4096, 3072, options()) == 768
     assert smaller_tile(1040, 4096, 3072, options()) == 512  # a multiple of 16
     assert smaller_tile(256, 4096, 3072, options()) is None
+    assert smaller_tile(None, 128, 96, options(style_size=2048)) == 1024
+    assert smaller_tile(None, 128, 96, options(style_size=2048, style_weight=0)) is None
     assert smaller_tile(None, 4096, 3072, options(style_loss="sliced-wasserstein")) is None
 
 

@@ -18,7 +18,7 @@ from jobs.memory import MemoryStore
 from jobs.store import RedisStore
 from tests.receiver import SECRET, Receiver
 from worker import tasks
-from worker.deliverer import Deliverer
+from worker.deliverer import Deliverer, _receiver
 from worker.settings import WorkerSettings
 
 AddJob = Callable[..., Job]
@@ -35,9 +35,9 @@ class Desk:
         self.deliverer = Deliverer(self.store, self.settings, SecretStr(SECRET))
         self.url = url
 
-    def cancel(self, job: Job) -> str:
+    def cancel(self, job: Job, owner: str = "") -> str:
         webhook = Webhook(url=self.url, events=["canceled"])
-        self.store.create(job.model_copy(update={"webhook": webhook}), {})
+        self.store.create(job.model_copy(update={"webhook": webhook}), {}, owner=owner)
         self.store.request_cancel(job.id)
         return job.id
 
@@ -199,6 +199,36 @@ def test_a_receiver_that_does_not_answer_is_called_by_one_thread_only(add_job: A
         calling.result()
         desk.store.settle_webhook(second, event, retry_at=0.0)
         assert desk.deliver(second) == [first]
+
+
+@pytest.mark.parametrize("owner", ["", "somebody"])
+def test_only_a_share_of_the_threads_waits_for_one_receiver_or_owner(add_job: AddJob, owner: str) -> None:
+    """The receivers of an owner's jobs may have any number of names."""
+    with Receiver([None]) as slow, Receiver([None]) as another, Receiver() as other, ThreadPoolExecutor(2) as pool:
+        desk = Desk(slow.url, f"{slow.host},{another.host},{other.host}", webhook_concurrency=8)
+        waiting = [desk.cancel(add_job(), owner) for _ in range(3)]
+        if owner:
+            desk.url = another.url
+            waiting[1:] = [desk.cancel(add_job(), owner) for _ in range(2)]
+        desk.url = other.url
+        elsewhere = desk.cancel(add_job(), "somebody else")
+        calling = [pool.submit(desk.deliverer.deliver, job_id) for job_id in waiting[:2]]
+        wait_until(lambda: len(slow.requests + another.requests) == 2)
+        desk.deliver(waiting[2])
+        desk.deliver(elsewhere)
+        (event,) = desk.store._entries[waiting[2]].events.values()
+        assert (event.attempts, len(slow.requests + another.requests), len(other.requests)) == (0, 2, 1)
+        assert 0 < event.due - time.time() < 2
+        for receiver in (slow, another):
+            receiver.hang_up()
+        for call in calling:
+            call.result()
+
+
+def test_a_receiver_is_the_same_however_its_name_is_written() -> None:
+    names = ("https://Example.com/a", "http://example.com", "https://example.com:443/?b", "https://example.com.")
+    assert {_receiver(url) for url in names} == {"example.com:"}
+    assert _receiver("https://example.com:8443") == "example.com:8443"
 
 
 def test_nobody_there_is_tried_again(job: Job, caplog: pytest.LogCaptureFixture) -> None:

@@ -30,13 +30,11 @@ def test_without_a_fault_nothing_happens(folder: Path, runner: Runner, store: Me
     assert (folder / "README").exists()
 
 
-@pytest.mark.parametrize("method", ["gatys", "fast"])
 def test_out_of_memory_fails_the_job_by_name_and_the_next_is_painted(
-    folder: Path, runner: Runner, store: MemoryStore, add_job: AddJob, add_fast_job: AddJob, method: str
+    folder: Path, runner: Runner, store: MemoryStore, add_job: AddJob
 ) -> None:
-    add = add_job if method == "gatys" else add_fast_job
     (folder / "oom.1").touch()
-    unlucky, after = add().id, add().id
+    unlucky, after = add_job().id, add_job().id
     for job_id in (unlucky, after):
         assert runner.run(job_id)
     error = store.get(unlucky).error
@@ -52,6 +50,16 @@ def test_out_of_memory_is_met_with_smaller_tiles_once(
     job_id = add_job(size=512, iterations=1).id
     assert runner.run(job_id)
     assert store.get(job_id).status is Status.SUCCEEDED
+
+
+def test_out_of_memory_a_fast_style_is_painted_in_strips(
+    folder: Path, runner: Runner, store: MemoryStore, add_fast_job: AddJob
+) -> None:
+    (folder / "oom").touch()
+    job_id = add_fast_job().id
+    assert runner.run(job_id)
+    assert store.get(job_id).status is Status.SUCCEEDED
+    assert not (folder / "oom").exists()
 
 
 def test_a_cuda_error_gives_the_job_to_another_process(
