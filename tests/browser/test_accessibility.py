@@ -14,6 +14,14 @@ from tests.service import Service
 #: Small phones, tablets on their side, and screens.
 WIDTHS = (320, 1024, 1920)
 
+#: So high that nothing is behind what stays at the bottom of the window.
+HEIGHT = 4000
+
+#: Whether all changes of colours have come to their end.
+SETTLED = """() => new Promise((resolve) => {
+    requestAnimationFrame(() => requestAnimationFrame(() => resolve(document.getAnimations().length === 0)));
+})"""
+
 LONG = {"size": 128, "iterations": 5000}
 
 
@@ -21,22 +29,23 @@ def check(page: Page) -> None:
     """The view as it is now: at all widths, light and dark."""
     found = []
     for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 800})
+        page.set_viewport_size({"width": width, "height": HEIGHT})
         sticks_out = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert sticks_out <= 0, f"{sticks_out} px too wide at {width} px"
         for colours in ("light", "dark"):
             page.emulate_media(color_scheme=colours)
+            page.wait_for_function(SETTLED)
             found += [f"{width} px, {colours}: {violation}" for violation in violations(page)]
     assert found == []
 
 
 @pytest.fixture
 def running(service: Service) -> Iterator[str]:
-    """The id of a job that is being painted until it is deleted."""
+    """The id of a job that is being painted until it is canceled."""
     job_id = service.submit(**LONG)
     service.started(job_id)
     yield job_id
-    service.http.delete(f"/jobs/{job_id}")
+    service.http.post(f"/jobs/{job_id}/cancel")
 
 
 def test_nothing_chosen_yet(page: Page) -> None:
@@ -74,7 +83,7 @@ def test_a_job_that_waits(visit: Visit, service: Service, running: str) -> None:
     page = visit(f"#/jobs/{waiting}")
     expect(page.get_by_text("Next in line")).to_be_visible()
     check(page)
-    service.http.delete(f"/jobs/{waiting}")
+    service.http.post(f"/jobs/{waiting}/cancel")
 
 
 def test_a_job_that_is_painted(visit: Visit, running: str) -> None:
@@ -142,4 +151,4 @@ def test_nothing_moves_for_those_who_ask_for_it(
     page = visit(f"#/jobs/{waiting}", reduced_motion=motion)
     expect(page.get_by_text("Next in line")).to_be_visible()
     assert page.evaluate(MOVES) is moves
-    service.http.delete(f"/jobs/{waiting}")
+    service.http.post(f"/jobs/{waiting}/cancel")

@@ -81,7 +81,7 @@ def test_everything_is_asked_for_with_the_key(asked: Page) -> None:
     enter(asked, ADA)
     expect(asked.locator("input[name=style_id]")).to_have_count(2)
     requests: list[Request] = []
-    asked.on("request", requests.append)
+    asked.on("request", lambda request: requests.append(request))
     asked.reload()
     choose_photograph(asked, small())
     choose_styles(asked, "waves")

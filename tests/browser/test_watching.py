@@ -28,7 +28,7 @@ def running(service: Service) -> Iterator[str]:
     job_id = service.submit(**LONG, **named("first"))
     service.started(job_id)
     yield job_id
-    service.http.delete(f"/jobs/{job_id}")
+    service.http.post(f"/jobs/{job_id}/cancel")
 
 
 @pytest.fixture
