@@ -53,10 +53,12 @@ class Service:
         data = {"size": 64, "iterations": 5, **fields}
         return self.http.post("/jobs", files=sent, data={name: str(value) for name, value in data.items()})
 
-    def post_fast(self, style_id: str = "waves", **fields: Any) -> httpx.Response:
+    def post_fast(
+        self, style_id: str = "waves", *, files: dict[str, bytes] | None = None, **fields: Any
+    ) -> httpx.Response:
         """``POST /jobs`` in a trained style."""
         data = {"size": 64, "style_id": style_id, **fields}
-        sent = {"content": self.content.read_bytes()}
+        sent = {"content": self.content.read_bytes(), **(files or {})}
         return self.http.post("/jobs", files=sent, data={name: str(value) for name, value in data.items()})
 
     def post_style(self, style_id: str, **fields: Any) -> httpx.Response:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cli.up import Stack
 from tests.browser.chromium import ARGUMENTS, NoChromium, find_chromium
@@ -14,6 +14,9 @@ from tests.service import Service, System
 
 #: Opens the page, or another address; options are those of a context of Playwright.
 Visit = Callable[..., Page]
+
+#: Milliseconds to wait for what should happen at once.
+PATIENCE = 30_000
 
 #: Of a laptop, and of a phone.
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
@@ -25,6 +28,7 @@ def browser() -> Iterator[Browser]:
         program = find_chromium()
     except NoChromium as error:
         pytest.exit(str(error), returncode=1)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser

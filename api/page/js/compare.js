@@ -16,13 +16,13 @@ const words = texts.compare;
  */
 export function compare({ before, after, width, height, label }) {
   const viewer = new Viewer({ width, height, label });
-  viewer.sheet.append(h("img", { class: "viewer-picture", src: after, alt: label, draggable: false }));
+  viewer.sheet.append(h("img", { class: "viewer-picture", src: after, alt: label }));
   if (!before) {
     viewer.element.append(viewer.tools);
     return { element: viewer.element, close: () => viewer.close() };
   }
 
-  const photograph = h("img", { class: "viewer-picture viewer-before", src: before, alt: words.before, draggable: false });
+  const photograph = h("img", { class: "viewer-picture viewer-before", src: before, alt: words.before });
   const divider = h("div", { class: "divider", "aria-hidden": "true" }, h("span", { class: "divider-grip" }));
   const range = h("input", { type: "range", min: 0, max: 100, step: 1, value: "0", "aria-label": words.range, oninput: cut });
   const hold = h("button", {

@@ -99,6 +99,8 @@ async function turnTo(focus) {
     view = await viewOf(location.hash);
   } catch (error) {
     view = { element: dead(told(error), again()), title: texts.product, close() {} };
+    // As the banner promises.
+    api.addEventListener("recovered", () => mine === turn && turnTo(false), { once: true });
   }
   clearTimeout(late);
   if (mine !== turn) {

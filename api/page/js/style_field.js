@@ -31,6 +31,8 @@ export class StyleField {
     this.most = 8;
     /** @type {string[]} what `color` can be */
     this.colors = [];
+    /** Whether it is known what the gallery has. */
+    this.offered = false;
     /** @type {HTMLElement | null} why there is nothing to choose */
     this.failure = null;
     /** @type {string[]} */
@@ -60,6 +62,7 @@ export class StyleField {
    */
   offer(styles, most, colors) {
     this.gallery = new Map(styles.map((style) => [style.id, style]));
+    this.offered = true;
     this.most = most;
     this.colors = colors;
     this.failure = null;
@@ -130,7 +133,7 @@ export class StyleField {
   #gallery() {
     const { state } = this.draft;
     if (this.failure) return [this.failure];
-    if (!this.gallery.size) return [h("p", { class: "quiet" }, texts.loading)];
+    if (!this.gallery.size) return [h("p", { class: "quiet" }, this.offered ? words.none : texts.loading)];
     const chosen = new Set(state.gallery.map(({ id }) => id));
     const tiles = [...this.gallery.values()].map((style) => {
       const input = h("input", {

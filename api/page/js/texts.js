@@ -328,6 +328,7 @@ export const texts = {
       gallery: "Gallery",
       own: "Your paintings",
       choose: "Choose a style. It is painted at once.",
+      none: "The gallery is empty. Paint in the style of paintings of your own.",
       chosen: "Chosen styles",
       missing: "Choose a style first.",
       blend: "Blend several styles",

@@ -44,6 +44,8 @@ export class Viewer {
       onpointermove: (/** @type {PointerEvent} */ event) => this.#drag(event),
       onpointerup: (/** @type {PointerEvent} */ event) => this.pointers.delete(event.pointerId),
       onpointercancel: (/** @type {PointerEvent} */ event) => this.pointers.delete(event.pointerId),
+      // Else the browser drags the picture itself away.
+      ondragstart: (/** @type {Event} */ event) => event.preventDefault(),
       ondblclick: (/** @type {MouseEvent} */ event) => this.#toggle(event),
     }, this.sheet);
     this.window.style.setProperty("--ratio", String(width / height));
