@@ -104,6 +104,7 @@ def _accept(
     try:
         store.create(job, images, owner=caller.owner, most_pending=caller.limits.queued_jobs)
         enqueue(celery, job)
+        again.confirm(job)
     except TooManyJobs as error:
         again.release(job)
         which = "queued_jobs of the key, NST_MAX_QUEUED_PER_KEY"

@@ -1,5 +1,6 @@
 """``Idempotency-Key``: a request that is sent again, because its answer was lost, makes no second job."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from fastapi import Depends, Header, Request
 from api.deps import CallerDep, SettingsDep, StoreDep
 from api.errors import Problem, invalid_fields
 from jobs.contract import Job, now
-from jobs.errors import UnknownJob
+from jobs.errors import StoreUnavailable, UnknownJob
 from jobs.idempotency import Claims, fingerprint
 from jobs.protocol import Store
 
@@ -59,7 +60,7 @@ class Idempotency:
         try:
             return self.store.get(claim.job_id)
         except UnknownJob:  # deleted; or not stored yet, or never, because the server was killed
-            being_accepted = now().timestamp() - claim.at < _BEING_ACCEPTED
+            being_accepted = not claim.stored and now().timestamp() - claim.at < _BEING_ACCEPTED
             if being_accepted or not self.claims.renew(self.caller, self.key, job, claim, self.seconds):
                 raise Problem(
                     409,
@@ -68,6 +69,12 @@ class Idempotency:
                     headers={"Retry-After": "1"},
                 ) from None
             return None
+
+    def confirm(self, job: Job) -> None:
+        """Note that the job is stored, so that the key is free as soon as it is deleted."""
+        if self.key is not None:
+            with suppress(StoreUnavailable):  # the job is accepted all the same
+                self.claims.confirm(self.caller, self.key, job)
 
     def release(self, job: Job) -> None:
         """Forget the key of a request whose job was refused after all."""
