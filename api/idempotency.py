@@ -34,11 +34,13 @@ class Idempotency:
         key: None when it says nothing.
         caller: whose key it is, others may use the same; empty: everybody's.
         seconds: for how long it is known.
+        known: whether it was, when the request came.
     """
 
     key: str | None
     caller: str
     seconds: int
+    known: bool
     claims: Claims
     store: Store
 
@@ -100,12 +102,14 @@ def idempotency(
 
     Raises:
         Problem: 422 it is not a key.
+        StoreUnavailable: whether it is known cannot be read at the moment.
     """
     if idempotency_key is not None and not (0 < len(idempotency_key) <= MAX_KEY and idempotency_key.isprintable()):
         reason = f"must be 1 to {MAX_KEY} printable letters"
         raise invalid_fields([("Idempotency-Key", reason)], "invalid_header")
     claims: Claims = request.app.state.claims
-    return Idempotency(idempotency_key, caller.sees, settings.idempotency_seconds, claims, store)
+    known = idempotency_key is not None and claims.is_known(caller.sees, idempotency_key)
+    return Idempotency(idempotency_key, caller.sees, settings.idempotency_seconds, known, claims, store)
 
 
 IdempotencyDep = Annotated[Idempotency, Depends(idempotency)]

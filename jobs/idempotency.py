@@ -55,6 +55,11 @@ class Claims(InRedis):
         return mine
 
     @reaching_redis
+    def is_known(self, caller: str, key: str) -> bool:
+        """Whether the key stands for a job."""
+        return bool(self._redis.exists(_name(caller, key)))
+
+    @reaching_redis
     def confirm(self, caller: str, key: str, job: Job) -> None:
         """Note that the job of this claim is stored."""
         self._redis.set(_name(caller, key), _claim(job, stored=True).model_dump_json(), xx=True, keepttl=True)

@@ -39,7 +39,9 @@ def test_a_fingerprint_is_of_what_was_sent() -> None:
 
 def test_the_first_request_has_the_key(claims: Claims) -> None:
     first, second = job(), job()
+    assert not claims.is_known("me", "k")
     assert claims.claim("me", "k", first, 60).job_id == first.id
+    assert claims.is_known("me", "k")
     assert claims.claim("me", "k", second, 60).job_id == first.id
     assert claims.claim("you", "k", second, 60).job_id == second.id
     assert claims.claim("me", "K", second, 60).job_id == second.id
