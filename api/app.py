@@ -16,7 +16,7 @@ from api.hosts import Hosts
 from api.keys import KeyRing, default_limits
 from api.links import Fetcher
 from api.metrics import Metrics
-from api.middleware import DefaultHeaders, Faults, HeadAsGet, Slash, SubPath
+from api.middleware import DefaultHeaders, Faults, HeadAsGet, HeadSize, Slash, SubPath, UnreadBodies
 from api.openapi import DocumentedAPI
 from api.quotas import Quotas
 from api.reference import add_reference
@@ -104,12 +104,14 @@ def create_app(
     app.add_middleware(OtherSites, origins=settings.cors_origins)
     if not keys:  # a page that takes our name has no key
         app.add_middleware(Hosts, names=settings.allowed_hosts)
+    app.add_middleware(HeadSize)
     app.add_middleware(Faults)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(DefaultHeaders, shared=bool(settings.cors_origins))
     app.add_middleware(HeadAsGet)
     app.add_middleware(AccessLog, metrics=app.state.metrics)
+    app.add_middleware(UnreadBodies)
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)
     add_reference(app)

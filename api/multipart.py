@@ -113,8 +113,7 @@ def body_too_large(settings: ApiSettings) -> Problem:
 def _too_slow(settings: ApiSettings) -> Problem:
     limit = f"{settings.body_timeout_seconds:g} seconds (NST_BODY_TIMEOUT_SECONDS)"
     detail = f"The request's body took longer than the limit of {limit}."
-    # Closed: otherwise the rest of the body would be waited for before the next request.
-    return Problem(408, "body_too_slow", detail, headers={"Connection": "close"})
+    return Problem(408, "body_too_slow", detail)
 
 
 def malformed(detail: str) -> Problem:
