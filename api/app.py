@@ -18,6 +18,7 @@ from api.links import Fetcher
 from api.metrics import Metrics
 from api.middleware import DefaultHeaders, Faults, HeadAsGet, HeadSize, Slash, SubPath, UnreadBodies
 from api.openapi import DocumentedAPI
+from api.places import Places
 from api.quotas import Quotas
 from api.reference import add_reference
 from api.routes import events, jobs, masks, page, presets, snapshots, styles, submission, system, training
@@ -92,9 +93,9 @@ def create_app(
     app.state.decoders = CapacityLimiter(settings.decoders)
     app.state.fetcher = Fetcher(settings, resolve)
     app.state.watches = Watches()
-    app.state.waiters = CapacityLimiter(settings.max_waiting)
+    app.state.waiters = Places(settings.max_waiting)
     app.state.claims = Claims(redis)
-    app.state.event_streams = CapacityLimiter(settings.max_event_streams)
+    app.state.event_streams = Places(settings.max_event_streams)
     add_error_handlers(app)
     # The last one is the outermost.
     if quotas:
