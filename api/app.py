@@ -21,6 +21,7 @@ from api.openapi import DocumentedAPI
 from api.places import Places
 from api.quotas import Quotas
 from api.reference import add_reference
+from api.room import BodyRoom
 from api.routes import events, jobs, masks, page, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from api.watching import Watches, at_the_signal_to_stop
@@ -91,6 +92,7 @@ def create_app(
     app.state.metrics = Metrics(app.state.store, app.state.roster, app.state.redis_memory)
     app.state.began = monotonic()
     app.state.decoders = CapacityLimiter(settings.decoders)
+    app.state.body_room = BodyRoom(max(settings.max_bodies_bytes, settings.max_request_bytes))
     app.state.fetcher = Fetcher(settings, resolve)
     app.state.watches = Watches()
     app.state.waiters = Places(settings.max_waiting)

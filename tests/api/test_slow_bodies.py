@@ -94,6 +94,29 @@ def test_bytes_now_and_then_do_not_help(serve: Serve) -> None:
     assert received.startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.parametrize(("kind", "body"), [(MULTIPART, PART), ("application/json", b'{"metadata": "')])
+def test_bodies_have_room_together(serve: Serve, kind: str, body: bytes) -> None:
+    address = serve(max_request_bytes=150_000, max_bodies_bytes=150_000)
+    with httpx.Client(base_url="http://{}:{}".format(*address), trust_env=False, timeout=PATIENCE) as client:
+
+        def code(content: bytes | Iterator[bytes]) -> str:
+            response = client.post("/masks", content=content, headers={"Content-Type": kind})
+            if response.status_code == 503:
+                assert "NST_MAX_BODIES_BYTES" in response.json()["detail"]
+                assert int(response.headers["retry-after"]) > 0
+            return str(response.json()["code"])
+
+        def wait_for(expected: str) -> None:
+            while code(b"." * 100_000) != expected:
+                sleep(0.01)
+
+        with begin(address, "/masks", kind, body + b"." * 60_000):
+            wait_for("bodies_full")  # when the server has read as much
+            assert code(iter([body + b"." * 100_000])) == "bodies_full"
+            assert code(body) == "malformed_body"
+        wait_for("malformed_body")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "kind", "status"),
     [

@@ -4,6 +4,8 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from errno import ENOSPC
+from tempfile import SpooledTemporaryFile
 
 import imagecodecs
 import numpy as np
@@ -187,6 +189,19 @@ def test_a_body_without_a_length_is_refused_when_it_gets_over_the_limit(make_cli
     )
     assert "content-length" not in response.request.headers
     assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+
+
+def test_a_full_folder_of_temporary_files_is_told(client, png: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    files = {"content": png + b"." * 2_000_000, "style": png}
+    with monkeypatch.context() as patch:
+        patch.setattr(SpooledTemporaryFile, "rollover", full)
+        response = client.post("/jobs", files=files)
+    assert (response.status_code, response.json()["code"]) == (503, "disk_full")
+    assert int(response.headers["retry-after"]) > 0
+    assert client.post("/jobs", files=files).status_code == 202
 
 
 def test_too_many_parts_are_refused(client, png: bytes) -> None:
