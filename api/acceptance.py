@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.backpressure import QUEUE_RETRY_AFTER, see_that_there_is_room
+from api.deps import SettingsDep, StoreDep
 from api.errors import Problem, problems
-from api.idempotency import REPLAYED, REPLAYED_HEADER, Idempotency
+from api.idempotency import REPLAYED, REPLAYED_HEADER, Idempotency, IdempotencyDep
 from api.keys import Caller
 from api.schema import request_body
 from api.waiting import APPLIED_HEADER, Wait
@@ -55,10 +56,16 @@ def accepting_router(
         response_model=Job,
         responses=problems(*refusals) | _ACCEPTED,
         openapi_extra={"requestBody": request_body(form)},
-        dependencies=[Depends(see_that_there_is_room)],
+        dependencies=[Depends(_let_in)],
         summary=summary,
     )
     return router
+
+
+def _let_in(request: Request, settings: SettingsDep, store: StoreDep, again: IdempotencyDep) -> None:
+    """See that there is room, before the body is read, for what may be no replay."""
+    if not again.known:
+        see_that_there_is_room(request, settings, store)
 
 
 async def accept(
@@ -77,13 +84,14 @@ async def accept(
     A request that was sent before gets the job that it made then.
 
     Raises:
-        Problem: 429 as many jobs of the caller wait and run as may; 409, 422 as :meth:`Idempotency.earlier`.
+        Problem: 429 as many jobs of the caller wait and run as may; 503 there is no room; 409, 422 as
+            :meth:`Idempotency.earlier`.
         ExpiredJob: as :meth:`Idempotency.earlier`.
     """
     earlier = await run_in_threadpool(again.earlier, job)
     job_in_hand.set(earlier.id if earlier else job.id)
     if earlier is None:
-        await run_in_threadpool(_accept, store, celery, job, images, request.state.caller, again)
+        await run_in_threadpool(_accept, store, celery, job, images, again, request)
     else:
         job = earlier
         response.headers[REPLAYED] = "true"
@@ -99,11 +107,18 @@ async def accept(
 
 
 def _accept(
-    store: Store, celery: Celery, job: Job, images: Mapping[str, bytes], caller: Caller, again: Idempotency
+    store: Store, celery: Celery, job: Job, images: Mapping[str, bytes], again: Idempotency, request: Request
 ) -> None:
+    caller: Caller = request.state.caller
     try:
+        if again.known:  # and let in, but its job is gone
+            see_that_there_is_room(request, request.app.state.settings, store)
         store.create(job, images, owner=caller.owner, most_pending=caller.limits.queued_jobs)
         enqueue(celery, job)
+        again.confirm(job)
+    except Problem:
+        again.release(job)
+        raise
     except TooManyJobs as error:
         again.release(job)
         which = "queued_jobs of the key, NST_MAX_QUEUED_PER_KEY"

@@ -16,10 +16,12 @@ from api.hosts import Hosts
 from api.keys import KeyRing, default_limits
 from api.links import Fetcher
 from api.metrics import Metrics
-from api.middleware import DefaultHeaders, Faults, HeadAsGet, Slash, SubPath
+from api.middleware import DefaultHeaders, Faults, HeadAsGet, HeadSize, Slash, SubPath, UnreadBodies
 from api.openapi import DocumentedAPI
+from api.places import Places
 from api.quotas import Quotas
 from api.reference import add_reference
+from api.room import BodyRoom
 from api.routes import events, jobs, masks, page, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from api.watching import Watches, at_the_signal_to_stop
@@ -90,11 +92,12 @@ def create_app(
     app.state.metrics = Metrics(app.state.store, app.state.roster, app.state.redis_memory)
     app.state.began = monotonic()
     app.state.decoders = CapacityLimiter(settings.decoders)
+    app.state.body_room = BodyRoom(max(settings.max_bodies_bytes, settings.max_request_bytes))
     app.state.fetcher = Fetcher(settings, resolve)
     app.state.watches = Watches()
-    app.state.waiters = CapacityLimiter(settings.max_waiting)
+    app.state.waiters = Places(settings.max_waiting)
     app.state.claims = Claims(redis)
-    app.state.event_streams = CapacityLimiter(settings.max_event_streams)
+    app.state.event_streams = Places(settings.max_event_streams)
     add_error_handlers(app)
     # The last one is the outermost.
     if quotas:
@@ -104,12 +107,14 @@ def create_app(
     app.add_middleware(OtherSites, origins=settings.cors_origins)
     if not keys:  # a page that takes our name has no key
         app.add_middleware(Hosts, names=settings.allowed_hosts)
+    app.add_middleware(HeadSize)
     app.add_middleware(Faults)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(DefaultHeaders, shared=bool(settings.cors_origins))
     app.add_middleware(HeadAsGet)
     app.add_middleware(AccessLog, metrics=app.state.metrics)
+    app.add_middleware(UnreadBodies)
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)
     add_reference(app)

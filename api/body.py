@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from api.errors import Problem
 from api.multipart import MAX_FILES, body_too_large, limited, malformed, multipart_form
+from api.room import BodyRoom, Take
 from api.settings import ApiSettings
 
 Body = FormData | dict[str, Any]
@@ -33,26 +34,29 @@ async def sent_body(
 
     Raises:
         Problem: 400 the body is broken off, or neither a form nor a JSON object, 408 it takes too long, 413 it or one
-            of its files is larger than the settings allow, 415 it is of another type.
+            of its files is larger than the settings allow, 415 it is of another type, 503 there is no room for it.
     """
     media_type, parameters = parse_options_header(request.headers.get("content-type"))
     if media_type not in (FORM_TYPE.encode(), JSON_TYPE.encode()):
         raise Problem(415, "unsupported_media_type", f"Send the fields as {FORM_TYPE} or {JSON_TYPE}.")
     if parameters.get(b"charset", b"utf-8").lower() != b"utf-8":
         raise Problem(415, "unsupported_media_type", "Send the fields in UTF-8.")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and declared.isascii() and int(declared[:20]) > settings.max_request_bytes:
+    length = request.headers.get("content-length", "")
+    declared = int(length[:20]) if length.isdecimal() and length.isascii() else 0
+    if declared > settings.max_request_bytes:
         raise body_too_large(settings)
-    if media_type == JSON_TYPE.encode():
-        yield await _json_object(request, settings, limiter)
-    else:
-        async with multipart_form(request, settings, max_files) as form:
-            yield form
+    room: BodyRoom = request.app.state.body_room
+    with room.for_one(declared) as take:
+        if media_type == JSON_TYPE.encode():
+            yield await _json_object(request, settings, take, limiter)
+        else:
+            async with multipart_form(request, settings, take, max_files) as form:
+                yield form
 
 
-async def _json_object(request: Request, settings: ApiSettings, limiter: CapacityLimiter) -> dict[str, Any]:
+async def _json_object(request: Request, settings: ApiSettings, take: Take, limiter: CapacityLimiter) -> dict[str, Any]:
     body = bytearray()
-    async for chunk in limited(request, settings):
+    async for chunk in limited(request, settings, take):
         body += chunk
     return await to_thread.run_sync(_parse, body, limiter=limiter)
 

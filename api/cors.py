@@ -23,8 +23,8 @@ _SENT = (
 
 #: What a page may read besides what it always may.
 _READ = (
-    *("Allow", "Content-Disposition", "ETag", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy"),
-    *("Retry-After", "WWW-Authenticate", "X-Request-ID"),
+    *("Allow", "Content-Disposition", "ETag", "Idempotency-Replayed", "Location", "Preference-Applied", "RateLimit"),
+    *("RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID"),
 )
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+")

@@ -85,11 +85,13 @@ class RateLimits:
         try:
             for demand in self._demands(scope, caller.limits):
                 try:
-                    standing = await run_in_threadpool(self.quotas.take, demand.item, caller.name, demand.cost)
+                    standing = await self._take(demand, caller, demand.cost)
                 except StoreFull:  # nothing can be counted; whoever only reads need not wait for that
                     if scope["method"] != "GET":
                         raise
                     continue
+                if not standing.allowed:  # and so takes nothing at all
+                    told[:] = [(had, await self._take(had, caller, -had.cost)) for had, _ in told]
                 told.append((demand, standing))
                 if not standing.allowed:
                     raise Problem(429, demand.code, demand.refusal, headers={"Retry-After": str(standing.retry_after)})
@@ -99,6 +101,10 @@ class RateLimits:
             await problem.response(Request(scope))(scope, receive, send_with_standing)
         else:
             await self.app(scope, receive, send_with_standing)
+
+    async def _take(self, demand: "_Demand", caller: Caller, cost: int) -> Standing:
+        """Count so much of it; what is negative is given back."""
+        return await run_in_threadpool(self.quotas.take, demand.item, caller.name, cost)
 
     def _demands(self, scope: Scope, limits: Limits) -> Iterator["_Demand"]:
         """What a request takes of its caller's limits.

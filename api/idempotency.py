@@ -1,5 +1,6 @@
 """``Idempotency-Key``: a request that is sent again, because its answer was lost, makes no second job."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from fastapi import Depends, Header, Request
 from api.deps import CallerDep, SettingsDep, StoreDep
 from api.errors import Problem, invalid_fields
 from jobs.contract import Job, now
-from jobs.errors import UnknownJob
+from jobs.errors import StoreUnavailable, UnknownJob
 from jobs.idempotency import Claims, fingerprint
 from jobs.protocol import Store
 
@@ -33,11 +34,13 @@ class Idempotency:
         key: None when it says nothing.
         caller: whose key it is, others may use the same; empty: everybody's.
         seconds: for how long it is known.
+        known: whether it was, when the request came.
     """
 
     key: str | None
     caller: str
     seconds: int
+    known: bool
     claims: Claims
     store: Store
 
@@ -59,7 +62,7 @@ class Idempotency:
         try:
             return self.store.get(claim.job_id)
         except UnknownJob:  # deleted; or not stored yet, or never, because the server was killed
-            being_accepted = now().timestamp() - claim.at < _BEING_ACCEPTED
+            being_accepted = not claim.stored and now().timestamp() - claim.at < _BEING_ACCEPTED
             if being_accepted or not self.claims.renew(self.caller, self.key, job, claim, self.seconds):
                 raise Problem(
                     409,
@@ -68,6 +71,12 @@ class Idempotency:
                     headers={"Retry-After": "1"},
                 ) from None
             return None
+
+    def confirm(self, job: Job) -> None:
+        """Note that the job is stored, so that the key is free as soon as it is deleted."""
+        if self.key is not None:
+            with suppress(StoreUnavailable):  # the job is accepted all the same
+                self.claims.confirm(self.caller, self.key, job)
 
     def release(self, job: Job) -> None:
         """Forget the key of a request whose job was refused after all."""
@@ -93,12 +102,14 @@ def idempotency(
 
     Raises:
         Problem: 422 it is not a key.
+        StoreUnavailable: whether it is known cannot be read at the moment.
     """
     if idempotency_key is not None and not (0 < len(idempotency_key) <= MAX_KEY and idempotency_key.isprintable()):
         reason = f"must be 1 to {MAX_KEY} printable letters"
         raise invalid_fields([("Idempotency-Key", reason)], "invalid_header")
     claims: Claims = request.app.state.claims
-    return Idempotency(idempotency_key, caller.sees, settings.idempotency_seconds, claims, store)
+    known = idempotency_key is not None and claims.is_known(caller.sees, idempotency_key)
+    return Idempotency(idempotency_key, caller.sees, settings.idempotency_seconds, known, claims, store)
 
 
 IdempotencyDep = Annotated[Idempotency, Depends(idempotency)]

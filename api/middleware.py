@@ -1,7 +1,7 @@
 """What happens to every request and every answer."""
 
-from anyio import CancelScope
-from starlette.datastructures import MutableHeaders
+from anyio import CancelScope, move_on_after
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +10,14 @@ from api.errors import Problem
 
 #: An answer that a browser shows loads nothing, runs nothing and is in nobody's frame.
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+#: Bytes of the address and the headers of a request at most.  The server takes more when they come at one go.
+_LARGEST_HEAD = 16_384
+
+#: Seconds for which what is left of a body is taken and dropped after the answer: a connection that is closed while
+#: bytes come may lose the answer on its way.
+_LINGER = 2.0
 
 
 class DefaultHeaders:
@@ -68,6 +76,70 @@ class Faults:
                 problem = Problem(500, "internal", "Something went wrong here; it was logged.")
                 await problem.response(Request(scope))(scope, receive, send)
             raise
+
+
+class HeadSize:
+    """Refuses a request whose address and headers are too large."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http" and _head_bytes(scope) > _LARGEST_HEAD:
+            detail = f"The address and the headers have more than the limit of {_LARGEST_HEAD} bytes."
+            await Problem(431, "head_too_large", detail).response(Request(scope))(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _head_bytes(scope: Scope) -> int:
+    address = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    return address + sum(len(name) + len(value) + len(b": \r\n") for name, value in scope["headers"])
+
+
+class UnreadBodies:
+    """Closes the connection after an answer that did not wait for the end of the request's body.
+
+    Otherwise the rest could be sent for ever.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
+            await self.app(scope, receive, send)
+            return
+        more, closes, answered = True, False, False
+
+        async def noted() -> Message:
+            nonlocal more
+            message = await receive()
+            more = message["type"] == "http.request" and message.get("more_body", False)
+            return message
+
+        async def send_and_linger(message: Message) -> None:
+            nonlocal closes, answered
+            if message["type"] == "http.response.start" and more:
+                MutableHeaders(scope=message)["Connection"] = "close"
+                closes = True
+            if closes and message["type"] == "http.response.body" and not message.get("more_body", False):
+                answered = True
+                message = {**message, "more_body": True}  # its end closes the connection
+            await send(message)
+
+        await self.app(scope, noted, send_and_linger)
+        if answered:
+            with move_on_after(_LINGER):
+                while more:
+                    await noted()
+            await send({"type": "http.response.body", "body": b""})
+
+
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 class HeadAsGet:

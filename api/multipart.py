@@ -4,6 +4,7 @@ The limits hold while the body is read, so that a client cannot make the server 
 not it tells the length beforehand.
 """
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,8 +13,11 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from api.errors import Problem
+from api.errors import RETRY_AFTER, Problem
+from api.room import Take
 from api.settings import ApiSettings
+
+logger = logging.getLogger(__name__)
 
 #: Parts of a body at most, unless a form says otherwise: more than there are fields, for lists that are repeated.
 MAX_FILES = 8
@@ -25,21 +29,29 @@ MAX_FIELD_BYTES = 65_536
 
 @asynccontextmanager
 async def multipart_form(
-    request: Request, settings: ApiSettings, max_files: int = MAX_FILES
+    request: Request, settings: ApiSettings, take: Take, max_files: int = MAX_FILES
 ) -> AsyncIterator[FormData]:
     """The fields and files of a request; the files are closed afterwards.
 
+    Args:
+        take: counts the bytes.
+
     Raises:
         Problem: 400 the body is broken off or not multipart, 408 it takes too long, 413 it or one of its files is
-            larger than the settings allow.
+            larger than the settings allow, 503 there is no room for it.
     """
-    parser = _LimitedParser(request, settings, max_files)
+    parser = _LimitedParser(request, settings, take, max_files)
     try:
         form = await parser.parse()
     except MultiPartException as error:
         raise malformed(error.message) from None
+    except OSError as error:  # files of more than a megabyte are on disk
+        logger.warning("A form cannot be kept in a temporary file: %s", error.strerror)
+        detail = "The server's folder of temporary files takes no more. Try again later."
+        raise Problem(503, "disk_full", detail, headers={"Retry-After": RETRY_AFTER}) from None
     try:
         if not parser.complete:
+            parser.close()
             raise malformed("The body is broken off.")
         yield form
     finally:
@@ -49,10 +61,10 @@ async def multipart_form(
 class _LimitedParser(MultiPartParser):
     """Starlette's parser, with a limit for each file and a mark for the end of the last part."""
 
-    def __init__(self, request: Request, settings: ApiSettings, max_files: int) -> None:
+    def __init__(self, request: Request, settings: ApiSettings, take: Take, max_files: int) -> None:
         super().__init__(
             request.headers,
-            limited(request, settings),
+            limited(request, settings, take),
             max_files=max_files,
             max_fields=MAX_FIELDS,
             max_part_size=MAX_FIELD_BYTES,
@@ -60,6 +72,11 @@ class _LimitedParser(MultiPartParser):
         self.complete = False
         self._settings = settings
         self._part_bytes = 0
+
+    def close(self) -> None:
+        """Close all files, also one whose end did not come."""
+        for file in self._files_to_close_on_error:
+            file.close()
 
     def on_part_begin(self) -> None:
         super().on_part_begin()
@@ -79,11 +96,15 @@ class _LimitedParser(MultiPartParser):
         self.complete = True
 
 
-async def limited(request: Request, settings: ApiSettings) -> AsyncGenerator[bytes, None]:
+async def limited(request: Request, settings: ApiSettings, take: Take) -> AsyncGenerator[bytes, None]:
     """The bytes of a body.
 
+    Args:
+        take: counts them.
+
     Raises:
-        Problem: 400 the client went away, 408 they take longer, or 413 there are more than the settings allow.
+        Problem: 400 the client went away, 408 they take longer, or 413 there are more than the settings allow, 503
+            there is no room for them.
     """
     chunks, received, deadline = request.stream(), 0, current_time() + settings.body_timeout_seconds
     while True:
@@ -99,6 +120,7 @@ async def limited(request: Request, settings: ApiSettings) -> AsyncGenerator[byt
         received += len(chunk)
         if received > settings.max_request_bytes:
             raise body_too_large(settings)
+        take(len(chunk))
         yield chunk
 
 
@@ -113,8 +135,7 @@ def body_too_large(settings: ApiSettings) -> Problem:
 def _too_slow(settings: ApiSettings) -> Problem:
     limit = f"{settings.body_timeout_seconds:g} seconds (NST_BODY_TIMEOUT_SECONDS)"
     detail = f"The request's body took longer than the limit of {limit}."
-    # Closed: otherwise the rest of the body would be waited for before the next request.
-    return Problem(408, "body_too_slow", detail, headers={"Connection": "close"})
+    return Problem(408, "body_too_slow", detail)
 
 
 def malformed(detail: str) -> Problem:

@@ -52,7 +52,7 @@ class DocumentedAPI(FastAPI):
         return document
 
     def _add_refusals(self, operation: dict[str, Any], *, is_open: bool) -> None:
-        for status in [403] if is_open else [403, *self._refusals]:
+        for status in [403, 431] if is_open else [403, 431, *self._refusals]:
             refusal = {"description": HTTPStatus(status).phrase, "content": dict(_PROBLEM)}
             operation["responses"].setdefault(str(status), refusal)
         if self._guarded and not is_open:

@@ -85,6 +85,12 @@ class ApiSettings(Settings):
     )
     max_upload_bytes: int = Field(default=25_000_000, ge=1, description="Largest image file in bytes.")
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="Largest body of a request in bytes.")
+    max_bodies_bytes: int = Field(
+        default=512_000_000,
+        ge=1,
+        description="Bytes of all bodies that are in hand at the same time; further ones are refused. At least "
+        "`NST_MAX_REQUEST_BYTES` in any case.",
+    )
     body_timeout_seconds: float = Field(
         default=60.0, ge=0.1, le=86_400, description="Longest that the body of a request may take to arrive."
     )

@@ -6,11 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
-from anyio import CapacityLimiter, WouldBlock
 from fastapi import Depends, Header, Request, Response
 
-from api.deps import SettingsDep, StoreDep
+from api.deps import CallerDep, SettingsDep, StoreDep
 from api.errors import invalid_fields
+from api.keys import Caller
+from api.places import NoPlace, Places
 from api.watching import Watches
 from jobs.contract import Job
 from jobs.errors import JobsError
@@ -28,13 +29,15 @@ class Wait:
 
     Attributes:
         seconds: 0 when it does not.
+        caller: who waits.
         waiters: what limits how many wait at the same time.
     """
 
     seconds: int
     store: Store
     watches: Watches
-    waiters: CapacityLimiter
+    caller: Caller
+    waiters: Places
 
     async def end_of(self, job: Job, response: Response) -> Job:
         """The job when it has ended, or as it is after that time; at once where too many wait already.
@@ -43,27 +46,21 @@ class Wait:
         """
         if not self.seconds or job.status.is_final:
             return job
-        place = object()
-        try:
-            self.waiters.acquire_on_behalf_of_nowait(place)
-        except WouldBlock:
-            return job
-        try:
+        with suppress(NoPlace), self.waiters.taken_by(self.caller):
             response.headers[APPLIED] = f"wait={self.seconds}"
             with suppress(JobsError, TimeoutError):
                 async with asyncio.timeout(self.seconds), self.watches.of(job.id, self.store) as watch:
                     async for job in watch:
                         if job.status.is_final:
                             break
-            return job
-        finally:
-            self.waiters.release_on_behalf_of(place)
+        return job
 
 
 async def preferred_wait(
     request: Request,
     settings: SettingsDep,
     store: StoreDep,
+    caller: CallerDep,
     prefer: Annotated[
         list[str] | None,
         Header(
@@ -83,7 +80,7 @@ async def preferred_wait(
     if not (asked.isascii() and asked.isdigit()) or len(asked) > 9 or int(asked) > most:
         reason = f"wait must be a whole number of seconds, at most {most} (NST_MAX_WAIT_SECONDS)"
         raise invalid_fields([("Prefer", reason)], "invalid_header")
-    return Wait(int(asked), store, request.app.state.watches, request.app.state.waiters)
+    return Wait(int(asked), store, request.app.state.watches, caller, request.app.state.waiters)
 
 
 def _waits(headers: list[str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ class Claim(BaseModel):
         fingerprint: of the request that named it first.
         job_id: of the job that this request makes.
         at: when, in seconds since 1970.
+        stored: whether the job was put into the store, so that one that is not there was deleted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +28,7 @@ class Claim(BaseModel):
     fingerprint: str
     job_id: str
     at: float
+    stored: bool = False
 
 
 def fingerprint(job: Job) -> str:
@@ -53,6 +55,16 @@ class Claims(InRedis):
         return mine
 
     @reaching_redis
+    def is_known(self, caller: str, key: str) -> bool:
+        """Whether the key stands for a job."""
+        return bool(self._redis.exists(_name(caller, key)))
+
+    @reaching_redis
+    def confirm(self, caller: str, key: str, job: Job) -> None:
+        """Note that the job of this claim is stored."""
+        self._redis.set(_name(caller, key), _claim(job, stored=True).model_dump_json(), xx=True, keepttl=True)
+
+    @reaching_redis
     def release(self, caller: str, key: str, job_id: str) -> None:
         """Forget the key, if it stands for this job."""
         name = _name(caller, key)
@@ -77,8 +89,8 @@ return 1
 """
 
 
-def _claim(job: Job) -> Claim:
-    return Claim(fingerprint=fingerprint(job), job_id=job.id, at=now().timestamp())
+def _claim(job: Job, *, stored: bool = False) -> Claim:
+    return Claim(fingerprint=fingerprint(job), job_id=job.id, at=now().timestamp(), stored=stored)
 
 
 def _name(caller: str, key: str) -> str:

@@ -1,17 +1,16 @@
 """``GET /jobs/{id}/events``: what becomes of a job, as it happens."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack
 from typing import Annotated, Any
 
-from anyio import WouldBlock
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.deps import JobId, SettingsDep, StoreDep
+from api.deps import CallerDep, JobId, SettingsDep, StoreDep
 from api.errors import RETRY_AFTER, Problem, as_problem, problems
 from api.events import Had, event_stream
-from api.settings import ApiSettings
+from api.places import NoPlace
 from api.watching import Watch
 from jobs.errors import JobsError
 
@@ -23,30 +22,21 @@ _MEDIA_TYPE = "text/event-stream"
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-async def watched_job(job_id: JobId, store: StoreDep, settings: SettingsDep, request: Request) -> AsyncIterator[Watch]:
+async def watched_job(job_id: JobId, store: StoreDep, caller: CallerDep, request: Request) -> AsyncIterator[Watch]:
     """The job of the path, watched as long as the answer lasts.
 
     Raises:
-        Problem: as many streams as ``NST_MAX_EVENT_STREAMS`` are open.
+        Problem: as many streams as ``NST_MAX_EVENT_STREAMS`` are open, or as many of the caller's key as may be.
     """
-    async with _place(request, settings), request.app.state.watches.of(job_id, store) as watch:
-        yield watch
-
-
-@asynccontextmanager
-async def _place(request: Request, settings: ApiSettings) -> AsyncIterator[None]:
-    place, places = object(), request.app.state.event_streams
-    try:
-        places.acquire_on_behalf_of_nowait(place)
-    except WouldBlock:
-        reason = (
-            f"{settings.max_event_streams} streams of events are open, the most there may be (NST_MAX_EVENT_STREAMS)."
-        )
-        raise Problem(503, "too_many_streams", reason, headers={"Retry-After": RETRY_AFTER}) from None
-    try:
-        yield
-    finally:
-        places.release_on_behalf_of(place)
+    with ExitStack() as place:
+        try:
+            place.enter_context(request.app.state.event_streams.taken_by(caller))
+        except NoPlace as full:
+            reason = f"{full.most} streams of events {full.whose} are open, the most there may be"
+            detail = f"{reason} (NST_MAX_EVENT_STREAMS)."
+            raise Problem(503, "too_many_streams", detail, headers={"Retry-After": RETRY_AFTER}) from None
+        async with request.app.state.watches.of(job_id, store) as watch:
+            yield watch
 
 
 @router.get(

@@ -47,7 +47,7 @@ _MASK = {
 @router.post(
     "/masks",
     response_class=Response,
-    responses=problems(400, 408, 413, 415, 422) | {200: _MASK},
+    responses=problems(400, 408, 413, 415, 422, 503) | {200: _MASK},
     openapi_extra={"requestBody": request_body(_FORM)},
     summary="Find a mask",
 )

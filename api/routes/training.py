@@ -1,5 +1,6 @@
 """``POST /styles``: a painting becomes a job that trains a style."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -19,7 +20,7 @@ from api.uploads import CheckedImage, check_image, narrow_images
 from api.waiting import WaitDep
 from api.webhook_form import check_webhook
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
-from jobs.errors import ExpiredJob, UnknownJob, UnreadableJob
+from jobs.errors import ExpiredJob, StoreUnavailable, UnknownJob, UnreadableJob
 from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from nst_core.errors import UnknownStyle
@@ -72,8 +73,9 @@ async def create_style(
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}
     try:
         return await accept(job, stored, store, celery, wait, again, line, request, response)
-    except Problem:
-        await run_in_threadpool(gallery.added.release, asked.id, job.id)
+    except (Problem, StoreUnavailable):
+        with suppress(StoreUnavailable):
+            await run_in_threadpool(gallery.added.release, asked.id, job.id)
         raise
 
 
@@ -107,8 +109,9 @@ def _claim(
         holder = gallery.added.claim(style_id, job.id, settings.pending_ttl_seconds, is_over)
         if holder != job.id:
             raise _taken(f"Another job is training a style {style_id!r}.")
-    except Problem:
-        again.release(job)
+    except (Problem, StoreUnavailable):
+        with suppress(StoreUnavailable):
+            again.release(job)
         raise
 
 

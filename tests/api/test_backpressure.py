@@ -24,6 +24,26 @@ def test_a_full_queue_takes_no_more(make_client, png: bytes) -> None:
     assert client.post("/jobs", files=sent).status_code == 202
 
 
+def test_a_full_queue_answers_what_was_sent_before(make_client, png: bytes) -> None:
+    client = make_client(max_queued_jobs=1)
+
+    def send(key: str):
+        headers = {"Idempotency-Key": key}
+        return client.post("/jobs", files={"content": png, "style": png}, headers=headers)
+
+    first = send("a").json()["id"]
+    again = send("a")
+    assert (again.status_code, again.json()["id"]) == (202, first)
+    assert send("b").json()["code"] == "queue_full"
+    # Only what was sent before: a deleted job's key makes another one, for which there must be room.
+    client.delete(f"/jobs/{first}")
+    second = send("b").json()["id"]
+    for _ in range(2):
+        assert send("a").json()["code"] == "queue_full"
+    client.delete(f"/jobs/{second}")
+    assert send("a").json()["id"] not in (first, second)
+
+
 def test_without_a_limit_any_number_waits(make_client, png: bytes) -> None:
     client = make_client(max_queued_jobs=0)
     assert {client.post("/jobs", files={"content": png, "style": png}).status_code for _ in range(3)} == {202}

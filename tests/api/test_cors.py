@@ -1,5 +1,8 @@
 """Pages of other origins."""
 
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -29,6 +32,18 @@ def test_pages_of_a_named_origin_may_read_every_answer(make_client, path: str, s
     assert {"location", "retry-after", "etag", "ratelimit", "preference-applied"} <= set(readable)
     assert "access-control-allow-credentials" not in response.headers
     assert "access-control-allow-origin" not in client.get(path, headers={"Origin": "https://other.example"}).headers
+
+
+def test_every_header_that_is_documented_may_be_read(make_client) -> None:
+    client = make_client(cors_origins=[PAGE])
+    exposed = client.get("/livez", headers={"Origin": PAGE}).headers["access-control-expose-headers"].split(", ")
+    operations = [o for path in client.get("/openapi.json").json()["paths"].values() for o in path.values()]
+    described = {name for o in operations for answer in o["responses"].values() for name in answer.get("headers", ())}
+    documentation = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    told = set(re.findall(r"(?:`|^)(RateLimit|ETag|Allow|[A-Z][A-Za-z]*(?:-[A-Z][A-Za-z]*)+)[`:]", documentation, re.M))
+    sent = {"Content-Length", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Sec-Fetch-Site", "X-API-Key"}
+    assert {"Idempotency-Replayed", "RateLimit-Policy", "WWW-Authenticate"} <= told
+    assert (described | told) - sent <= set(exposed)
 
 
 def test_faults_can_be_read_too(make_client) -> None:

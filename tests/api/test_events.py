@@ -291,6 +291,25 @@ def test_more_streams_than_there_may_be_are_refused(make_server: MakeServer, sto
     wait_until(lambda: server.http.get(f"/jobs/{job_id}/events").status_code == 200)
 
 
+def test_a_key_does_not_take_all_streams(make_server: MakeServer, store: Store) -> None:
+    keys = {"ada": "ada-0123456789abcdef", "bob": "bob-0123456789abcdef"}
+    server = make_server(max_event_streams=4, api_keys=",".join(map(":".join, keys.items())))
+    jobs = {}
+    for name in keys:
+        jobs[name] = new_job_id()
+        job_input = JobInput(params={"size": 64}, content_sha256="c", style_sha256=["s"])
+        job = Job(id=jobs[name], created_at=now(), input=job_input, urls=Urls.of(jobs[name]))
+        store.create(job, {"content": b"c"}, owner=name)
+    server.http.headers["X-API-Key"] = keys["ada"]
+    with server.events(jobs["ada"]) as one:
+        one.next()
+        response = server.http.get(f"/jobs/{jobs['ada']}/events")
+        assert (response.status_code, response.json()["code"]) == (503, "too_many_streams")
+        server.http.headers["X-API-Key"] = keys["bob"]
+        with server.events(jobs["bob"]) as other:
+            assert other.next().name == "status"
+
+
 def test_many_streams_share_a_thread_and_a_connection(
     server: Server, store: Store, job_id: str, redis_url: str
 ) -> None:

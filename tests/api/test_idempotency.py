@@ -53,10 +53,21 @@ def test_a_request_that_was_refused_has_no_key(client, png: bytes, store, monkey
     assert send(client, png, size=65).status_code == 202
 
 
-def test_a_key_whose_job_is_deleted_is_free(client, png: bytes, store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_whose_job_is_deleted_is_free(client, png: bytes) -> None:
     first = send(client, png, size=64).json()["id"]
+    assert client.delete(f"/jobs/{first}").status_code == 204
+    again = send(client, png, size=64)
+    assert again.status_code == 202
+    assert "idempotency-replayed" not in again.headers
+    assert send(client, png, size=64).json()["id"] == again.json()["id"] != first
+
+
+def test_a_key_whose_job_is_not_stored_yet_is_not(client, png: bytes, store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(client.app.state.claims, "confirm", lambda *_: None)
+        first = send(client, png, size=64).json()["id"]
     store.delete(first)
-    waits = send(client, png, size=64)  # it may not be stored yet
+    waits = send(client, png, size=64)
     assert (waits.status_code, waits.json()["code"]) == (409, "idempotency_key_in_use")
     assert waits.headers["retry-after"] == "1"
     monkeypatch.setattr("api.idempotency._BEING_ACCEPTED", 0.0)

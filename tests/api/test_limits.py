@@ -124,6 +124,15 @@ def test_a_caller_sends_so_many_bytes_in_a_day(make_client, png: bytes) -> None:
     assert client.get("/jobs").status_code == 200
 
 
+def test_a_request_that_is_refused_for_its_bytes_is_not_counted(make_client, png: bytes) -> None:
+    client = make_client(max_bytes_per_day=10, rate_limit_per_minute=3)
+    for _ in range(4):
+        response = client.post("/jobs", files={"content": png, "style": png})
+        refused(response, "too_many_bytes", "10 bytes sent in a day")
+        assert response.headers["ratelimit"].startswith('"requests";r=3;t=')
+    assert client.get("/jobs").headers["ratelimit"].startswith('"requests";r=2;t=')
+
+
 def test_a_body_of_unknown_length_is_not_taken(make_client) -> None:
     client = make_client(max_bytes_per_day=1000)
     response = client.post("/jobs", content=iter([b"x"]))

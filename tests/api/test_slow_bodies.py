@@ -39,10 +39,15 @@ def serve(make_client) -> Iterator[Serve]:
         yield start
 
 
-def begin(address: tuple[str, int], path: str, kind: str, body: bytes) -> socket.socket:
+@pytest.fixture(autouse=True)
+def soon_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.middleware._LINGER", 0.1)
+
+
+def begin(address: tuple[str, int], path: str, kind: str, body: bytes, method: str = "POST") -> socket.socket:
     """A connection on which a request and the beginning of its body have been sent."""
     connection = socket.create_connection(address, timeout=PATIENCE)
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 100000\r\n\r\n"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 100000\r\n\r\n"
     connection.sendall(head.encode() + body)
     return connection
 
@@ -89,6 +94,66 @@ def test_bytes_now_and_then_do_not_help(serve: Serve) -> None:
     assert received.startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.parametrize(("kind", "body"), [(MULTIPART, PART), ("application/json", b'{"metadata": "')])
+def test_bodies_have_room_together(serve: Serve, kind: str, body: bytes) -> None:
+    address = serve(max_request_bytes=150_000, max_bodies_bytes=150_000)
+    with httpx.Client(base_url="http://{}:{}".format(*address), trust_env=False, timeout=PATIENCE) as client:
+
+        def code(content: bytes | Iterator[bytes]) -> str:
+            response = client.post("/masks", content=content, headers={"Content-Type": kind})
+            if response.status_code == 503:
+                assert "NST_MAX_BODIES_BYTES" in response.json()["detail"]
+                assert int(response.headers["retry-after"]) > 0
+            return str(response.json()["code"])
+
+        def wait_for(expected: str) -> None:
+            while code(b"." * 100_000) != expected:
+                sleep(0.01)
+
+        with begin(address, "/masks", kind, body + b"." * 60_000):
+            wait_for("bodies_full")  # when the server has read as much
+            assert code(iter([body + b"." * 100_000])) == "bodies_full"
+            assert code(body) == "malformed_body"
+        wait_for("malformed_body")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "status"),
+    [
+        ("POST", "/jobs", "text/plain", 415),
+        ("POST", "/nothing", MULTIPART, 404),
+        ("GET", "/livez", MULTIPART, 200),
+        ("POST", "/jobs", MULTIPART, 401),
+        ("POST", "/jobs", MULTIPART, 413),
+    ],
+)
+def test_a_body_that_nobody_reads_closes_the_connection(
+    serve: Serve, method: str, path: str, kind: str, status: int
+) -> None:
+    settings: dict[int, dict[str, Any]] = {401: {"api_keys": "ada:0123456789abcdef"}, 413: {"max_request_bytes": 1000}}
+    with begin(serve(**settings.get(status, {})), path, kind, b"", method) as connection:
+        head, _ = answer(connection)
+        assert head.startswith(f"HTTP/1.1 {status} ")
+        assert "connection: close" in head.lower()
+
+
+def test_the_answer_to_a_body_that_nobody_reads_arrives(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.middleware._LINGER", PATIENCE)
+    with begin(serve(), "/nothing", MULTIPART, b"") as connection:
+        for _ in range(10):  # a connection that was closed at once would be reset by these
+            connection.sendall(b"." * 10_000)
+            sleep(0.01)
+        head, problem = answer(connection)
+    assert (head[:13], problem["code"]) == ("HTTP/1.1 404 ", "not_found")
+
+
+def test_a_body_that_was_read_leaves_the_connection_open(serve: Serve, png: bytes) -> None:
+    with httpx.Client(base_url="http://{}:{}".format(*serve()), trust_env=False, timeout=PATIENCE) as client:
+        for response in (client.post("/jobs", files={"content": png, "style": png}), client.post("/jobs", json={})):
+            assert "connection" not in response.headers
+        assert "connection" not in client.post(f"/jobs/{client.get('/jobs').json()['items'][0]['id']}/cancel").headers
+
+
 def test_others_are_served_meanwhile(serve: Serve, png: bytes) -> None:
     address = serve()
     with ExitStack() as slow, httpx.Client(base_url="http://{}:{}".format(*address), trust_env=False) as client:
@@ -109,6 +174,15 @@ def send_headers(connection: socket.socket, count: int) -> None:
 def test_headers_without_an_end_are_not_kept(serve: Serve) -> None:
     with socket.create_connection(serve(), timeout=PATIENCE) as connection, pytest.raises(ConnectionError):
         send_headers(connection, 100_000)
+
+
+def test_a_head_that_is_too_large_is_refused(serve: Serve) -> None:
+    with httpx.Client(base_url="http://{}:{}".format(*serve()), trust_env=False, timeout=PATIENCE) as client:
+        for request in ({"headers": {"X-Long": "y" * 17_000}}, {"params": {"long": "y" * 17_000}}):
+            response = client.get("/livez", **request)
+            assert (response.status_code, response.json()["code"]) == (431, "head_too_large")
+            assert {"x-request-id", "x-content-type-options"} <= set(response.headers)
+        assert client.get("/livez", headers={"X-Long": "y" * 15_000}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["cli/up.py", "Dockerfile.api"])

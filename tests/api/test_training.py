@@ -8,6 +8,7 @@ import pytest
 
 from api.routes import training
 from jobs.contract import Job
+from jobs.errors import StoreUnavailable
 from jobs.protocol import Store
 from jobs.styles import StyleStore
 from nst_core.gallery import Style
@@ -124,6 +125,18 @@ def test_an_id_is_taken_once(trainer, store: Store, png: bytes, monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setattr(training, "_NOT_STORED_YET", timedelta(0))
         assert post(trainer, png).status_code == 202
+
+
+def test_an_id_is_free_when_its_training_could_not_be_stored(
+    trainer, store: Store, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "create", away)
+        assert post(trainer, png).status_code == 503
+    assert post(trainer, png).status_code == 202
 
 
 @pytest.mark.parametrize("name", ["style", "photograph"])

@@ -4,6 +4,8 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from errno import ENOSPC
+from tempfile import SpooledTemporaryFile
 
 import imagecodecs
 import numpy as np
@@ -165,15 +167,14 @@ def file_part(name: str, data: bytes) -> bytes:
     return f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="a"\r\n\r\n'.encode() + data + b"\r\n"
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_read(make_client) -> None:
-    client = make_client(max_request_bytes=2000)
-
-    def chunks() -> Iterator[bytes]:
+def test_a_body_over_the_limit_is_refused_before_it_is_read(make_client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stream(request: object) -> Iterator[bytes]:
         pytest.fail("the body was read")
-        yield b""
 
+    monkeypatch.setattr("starlette.requests.Request.stream", stream)
+    client = make_client(max_request_bytes=2000)
     headers = {"content-type": "multipart/form-data; boundary=x", "content-length": "100000"}
-    response = client.post("/jobs", content=chunks(), headers=headers)
+    response = client.post("/jobs", content=iter([b"x"]), headers=headers)
     assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
     assert "2000" in response.json()["detail"]
     assert "NST_MAX_REQUEST_BYTES" in response.json()["detail"]
@@ -188,6 +189,19 @@ def test_a_body_without_a_length_is_refused_when_it_gets_over_the_limit(make_cli
     )
     assert "content-length" not in response.request.headers
     assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+
+
+def test_a_full_folder_of_temporary_files_is_told(client, png: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    files = {"content": png + b"." * 2_000_000, "style": png}
+    with monkeypatch.context() as patch:
+        patch.setattr(SpooledTemporaryFile, "rollover", full)
+        response = client.post("/jobs", files=files)
+    assert (response.status_code, response.json()["code"]) == (503, "disk_full")
+    assert int(response.headers["retry-after"]) > 0
+    assert client.post("/jobs", files=files).status_code == 202
 
 
 def test_too_many_parts_are_refused(client, png: bytes) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from jobs.idempotency import Claims, fingerprint
@@ -38,7 +39,9 @@ def test_a_fingerprint_is_of_what_was_sent() -> None:
 
 def test_the_first_request_has_the_key(claims: Claims) -> None:
     first, second = job(), job()
+    assert not claims.is_known("me", "k")
     assert claims.claim("me", "k", first, 60).job_id == first.id
+    assert claims.is_known("me", "k")
     assert claims.claim("me", "k", second, 60).job_id == first.id
     assert claims.claim("you", "k", second, 60).job_id == second.id
     assert claims.claim("me", "K", second, 60).job_id == second.id
@@ -52,6 +55,18 @@ def test_a_key_can_be_released_by_its_own_job_only(claims: Claims) -> None:
     claims.release("me", "k", first.id)
     assert claims.claim("me", "k", second, 60).job_id == second.id
     claims.release("me", "other", first.id)
+
+
+def test_a_key_tells_whether_its_job_is_stored(claims: Claims, redis_url: str) -> None:
+    first, second = job(), job()
+    assert not claims.claim("me", "k", first, 60).stored
+    claims.confirm("me", "k", first)
+    stored = claims.claim("me", "k", second, 60)
+    assert (stored.job_id, stored.stored) == (first.id, True)
+    claims.confirm("me", "expired", first)
+    assert not claims.claim("me", "expired", second, 60).stored
+    with redis.Redis.from_url(redis_url) as client:
+        assert all(0 < client.ttl(key) <= 60 for key in client.scan_iter())
 
 
 def test_a_key_can_be_renewed_once(claims: Claims) -> None:
