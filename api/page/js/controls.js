@@ -315,10 +315,12 @@ function boxes(field, about, onchange) {
 
 /** Yes or no. @param {Field} field @param {About} about @param {() => void} onchange @returns {Built} */
 function checkbox(field, about, onchange) {
-  const input = h("input", { ...about, type: "checkbox", name: field.name, onchange });
   let usually = false;
   let touched = false;
-  input.addEventListener("change", () => (touched = true));
+  const input = h("input", { ...about, type: "checkbox", name: field.name, onchange: () => {
+    touched = true;
+    onchange();
+  } });
   return {
     body: h("label", { class: "check" }, input, labelOf(field.name)),
     label: null,
