@@ -279,6 +279,6 @@ function parseEvent(block) {
 }
 
 /** A random name; `crypto.randomUUID` is there on secure pages only. */
-function uuid() {
+export function uuid() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,5 +1,7 @@
 /** What the user is composing. The browser keeps it, so that neither a reload nor another view loses anything. */
 
+import { uuid } from "./api.js";
+
 /**
  * @typedef {{blob: Blob, name: string}} Picture
  * @typedef {{weight: number, mask: Blob | null, color?: string}} Share `color` is this style's own, where it has one
@@ -18,6 +20,8 @@
  * @property {string} autoMask "", "subject" or "background"
  * @property {string} preset
  * @property {Record<string, import("./controls.js").Value>} settings what was set, by the name of the field
+ *
+ * @typedef {{id: string, files: Blob[]}} Kept files in the store; `id` is another one whenever they are others
  */
 
 const DATABASE = "nst";
@@ -45,8 +49,8 @@ export class Draft {
     this.ready = this.#load();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
-    /** The files as they were kept last. @type {Blob[]} */
-    this.files = [];
+    /** The files as they were kept last, and which keeping that was. @type {Kept} */
+    this.kept = { id: "", files: [] };
   }
 
   /** "gatys" or "fast". */
@@ -159,9 +163,14 @@ export class Draft {
 
   async #load() {
     try {
-      const rest = await transact("readonly", (store) => store.get(REST));
-      this.files = (await transact("readonly", (store) => store.get(FILES))) ?? [];
-      if (rest) this.state = { ...nothing(), ...withFiles(rest, (k) => this.files[/** @type {any} */ (k)]) };
+      await transact("readonly", (store) => {
+        const [rest, kept] = [store.get(REST), store.get(FILES)];
+        kept.onsuccess = () => {
+          this.kept = kept.result ?? this.kept;
+          const { files } = this.kept;
+          if (rest.result) this.state = { ...nothing(), ...withFiles(rest.result, (k) => files[/** @type {any} */ (k)]) };
+        };
+      });
     } catch {
       // A browser that keeps nothing, as in a private window: the draft lives as long as the page.
     }
@@ -171,12 +180,18 @@ export class Draft {
     /** @type {Blob[]} */
     const files = [];
     const rest = withFiles(this.state, (file) => files.push(file) - 1);
+    const same = files.length === this.kept.files.length && files.every((file, k) => file === this.kept.files[k]);
+    if (!same) this.kept = { id: uuid(), files };
+    const { kept } = this;
     try {
-      if (files.length !== this.files.length || files.some((file, k) => file !== this.files[k])) {
-        await transact("readwrite", (store) => store.put(files, FILES));
-        this.files = files;
-      }
-      await transact("readwrite", (store) => store.put(rest, REST));
+      await transact("readwrite", (store) => {
+        const found = store.get(FILES);
+        found.onsuccess = () => {
+          // Another tab may have kept other files meanwhile: what is kept is always one tab's whole draft.
+          if (found.result?.id !== kept.id) store.put(kept, FILES);
+          store.put(rest, REST);
+        };
+      });
     } catch {
       // As above.
     }
@@ -242,14 +257,14 @@ const SET_ELSEWHERE = new Set(["method", "preset", "style_id", "style_weights", 
 
 /** @param {string | undefined} name */
 function named(name) {
-  return (name ?? "").replace(/\.\w+$/, "").slice(0, NAME_LENGTH);
+  // By characters: half of one would be no text, and refused.
+  return [...(name ?? "").replace(/\.\w+$/, "")].slice(0, NAME_LENGTH).join("");
 }
 
 /**
- * @template T
  * @param {IDBTransactionMode} mode
- * @param {(store: IDBObjectStore) => IDBRequest<T>} action
- * @returns {Promise<T>}
+ * @param {(store: IDBObjectStore) => void} action
+ * @returns {Promise<void>}
  */
 function transact(mode, action) {
   return new Promise((resolve, reject) => {
@@ -259,10 +274,10 @@ function transact(mode, action) {
     opening.onsuccess = () => {
       const database = opening.result;
       const transaction = database.transaction(STORE, mode);
-      const request = action(transaction.objectStore(STORE));
-      transaction.oncomplete = () => resolve(request.result);
+      transaction.oncomplete = () => resolve();
       transaction.onerror = transaction.onabort = () => reject(transaction.error);
       transaction.addEventListener("complete", () => database.close());
+      action(transaction.objectStore(STORE));
     };
   });
 }
