@@ -212,6 +212,8 @@ function askForKey(needed) {
     event.preventDefault();
     if (event.submitter?.dataset.forget) input.value = "";
     else if (!input.value.trim()) return refuse(texts.key.empty);
+    // Others cannot stand in a header; they come along when a key is copied from a text.
+    else if (!/^[\x21-\x7e]+$/.test(input.value.trim())) return refuse(texts.key.strange);
     api.key = input.value.trim();
     try {
       if (api.key) await api.json("jobs?limit=1");

@@ -17,6 +17,7 @@ export const texts = {
     cancel: "Cancel",
     unknown: "The server does not know this key.",
     empty: "Enter the key that you were given.",
+    strange: "This cannot be a key: keys are of letters, digits and signs without spaces. Copy it again.",
     kept: "The key is kept.",
     forgotten: "The key is forgotten.",
   },
