@@ -101,7 +101,7 @@ export class Api extends EventTarget {
    */
   async json(path, options) {
     const response = await this.request(path, options);
-    return response.status === 204 ? null : response.json();
+    return response.status === 204 ? null : this.#body(response.json());
   }
 
   /**
@@ -110,7 +110,26 @@ export class Api extends EventTarget {
    * @returns {Promise<Blob>}
    */
   async blob(path, options) {
-    return (await this.request(path, options)).blob();
+    const response = await this.request(path, options);
+    return this.#body(response.blob());
+  }
+
+  /**
+   * A body, which may break off, or be that of something else that answers in the service's place.
+   *
+   * @template T
+   * @param {Promise<T>} reading
+   * @returns {Promise<T>}
+   * @throws {Unreachable | DOMException}
+   */
+  async #body(reading) {
+    try {
+      return await reading;
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "AbortError") throw error;
+      this.dispatchEvent(new Event("offline"));
+      throw new Unreachable(error);
+    }
   }
 
   /**
@@ -159,7 +178,7 @@ export class Api extends EventTarget {
         const headers = new Headers({ "Retry-After": request.getResponseHeader("Retry-After") ?? "" });
         if (request.status >= 200 && request.status < 300) {
           this.dispatchEvent(new Event("online"));
-          resolve(JSON.parse(request.responseText));
+          resolve(this.#body(new Response(request.responseText).json()));
           return;
         }
         const refused = await refusal(new Response(request.responseText, { status: request.status, headers }));

@@ -55,12 +55,12 @@ export function job(context) {
         // It is gone, or has ended in a moment when nobody looked: the next look tells which.
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof Refused && error.status < 500) {
+        if (error instanceof Refused && error.status < 500 && error.status !== 429) {
           gone(error);
           return;
         }
         if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
-        await pause(1500, signal).catch(() => {});
+        await pause(error instanceof Refused && error.retryAfter ? error.retryAfter * 1000 : 1500, signal).catch(() => {});
       }
     }
   }
