@@ -82,7 +82,6 @@ export class StyleField {
   }
 
   draw() {
-    for (const url of this.urls.splice(0)) URL.revokeObjectURL(url);
     fill(this.choice, this.draft.state.source === "own" ? this.#own() : this.#gallery());
     this.drawMixture();
     this.drawWhere();
@@ -90,6 +89,7 @@ export class StyleField {
 
   /** The weights; only where there is something to weigh. */
   drawMixture() {
+    for (const url of this.urls.splice(0)) URL.revokeObjectURL(url);
     const { styles, state } = this.draft;
     const several = styles.length > 1;
     const rows = state.source === "own" || several ? styles.map((style, k) => this.#row(style, k, several)) : [];
