@@ -105,7 +105,9 @@ export function compose(context) {
         await pause(15_000, signal);
         if (document.hidden) continue;
         ({ queues } = await api.json("system", { signal }));
-      } catch {
+      } catch (error) {
+        // It was asked for a key; asking again and again would be in the way.
+        if (error instanceof Refused && error.status === 401) return;
         // The forecast stays as it was.
       }
     }
@@ -259,6 +261,8 @@ export function compose(context) {
       bar.hidden = true;
       bar.value = 0;
       tellForecast();
+      // Nobody has the focus of a button that was disabled.
+      if (document.activeElement === document.body) paint.focus({ preventScroll: true });
     }
   }
 

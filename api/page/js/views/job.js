@@ -60,6 +60,8 @@ export function job(context) {
           return;
         }
         if (!(error instanceof Refused || error instanceof Unreachable)) throw error;
+        // While the picture is on its way, what is there stays; a service that is away is told of by the page.
+        if (error instanceof Refused && !element.querySelector(".live")) draw(dead(told(error)));
         await pause(error instanceof Refused && error.retryAfter ? error.retryAfter * 1000 : 1500, signal).catch(() => {});
       }
     }
