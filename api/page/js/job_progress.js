@@ -63,6 +63,7 @@ export function jobProgress({ api, announce, retitle }, begun, signal, draw) {
     // Events do not know the place in the queue.
     const queue = now.queue.position === null && now.queue.eta_seconds === null ? current.queue : now.queue;
     current = { ...now, queue };
+    fill(problem);
     stage.dataset.status = now.status;
     progress(now.progress);
   }
@@ -70,7 +71,8 @@ export function jobProgress({ api, announce, retitle }, begun, signal, draw) {
   /** @param {any} now */
   function progress(now) {
     const { status, queue, cancel_requested_at: canceling } = current;
-    cancel.disabled = Boolean(canceling);
+    // Not disabled, which would take the focus from a reader who has just pressed it.
+    cancel.setAttribute("aria-disabled", String(Boolean(canceling)));
     if (canceling) {
       headline.textContent = words.canceling;
       detail.textContent = "";
@@ -130,13 +132,15 @@ export function jobProgress({ api, announce, retitle }, begun, signal, draw) {
   }
 
   async function stop() {
-    cancel.disabled = true;
+    if (cancel.getAttribute("aria-disabled") === "true") return;
+    cancel.setAttribute("aria-disabled", "true");
+    fill(problem);
     try {
       update(await api.json(`jobs/${id}/cancel`, { method: "POST", signal }));
       announce(words.canceling);
     } catch (error) {
       if (signal.aborted) return;
-      cancel.disabled = false;
+      cancel.setAttribute("aria-disabled", "false");
       fill(problem, notice(told(error)));
     }
   }

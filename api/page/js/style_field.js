@@ -266,7 +266,8 @@ export class StyleField {
     this.draw();
     this.announce(words.added(taken.map(({ name }) => name).join(", ")));
     this.onchange();
-    this.choice.querySelector("input")?.focus({ preventScroll: true });
+    // Where no more are taken there is nothing to choose with: the last of them can be removed.
+    (this.choice.querySelector("input") ?? this.mixture.querySelector("li:last-child button"))?.focus({ preventScroll: true });
   }
 
   /** @param {number} k */

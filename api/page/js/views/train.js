@@ -201,7 +201,10 @@ export function train(context) {
       if (error instanceof Refused && error.code === "training_not_configured") {
         errors.set("photograph", words.photographs.needed);
       }
-      if (!showErrors(errors)) message.scrollIntoView({ block: "nearest" });
+      if (showErrors(errors)) return;
+      message.scrollIntoView({ block: "nearest" });
+      // Nobody has the focus of a button that was disabled.
+      if (document.activeElement === document.body) send.focus({ preventScroll: true });
     }
   }
 
