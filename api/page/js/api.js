@@ -38,6 +38,15 @@ export class Unreachable extends Error {
   }
 }
 
+/** A file of the user is no longer there, or has changed since it was chosen. */
+export class Unreadable extends Error {
+  /** @param {string} file its name */
+  constructor(file) {
+    super(file);
+    this.name = "Unreadable";
+  }
+}
+
 export class Api extends EventTarget {
   /** The Idempotency-Key of what was sent without an answer, by its path. @type {Map<string, string>} */
   #unanswered = new Map();
@@ -140,7 +149,7 @@ export class Api extends EventTarget {
    * @param {(fraction: number) => void} [progress] of the upload
    * @param {AbortSignal} [signal]
    * @returns {Promise<any>} the job
-   * @throws {Refused | Unreachable | DOMException}
+   * @throws {Refused | Unreachable | Unreadable | DOMException}
    */
   async submit(path, form, progress = () => {}, signal = undefined) {
     const key = this.#unanswered.get(path) ?? uuid();
@@ -185,7 +194,12 @@ export class Api extends EventTarget {
         if (refused.status === 401) this.dispatchEvent(new Event("unauthorized"));
         reject(refused);
       };
-      request.onerror = () => {
+      request.onerror = async () => {
+        const file = await unreadable(form);
+        if (file) {
+          reject(new Unreadable(file.name));
+          return;
+        }
         this.dispatchEvent(new Event("offline"));
         reject(new Unreachable());
       };
@@ -295,6 +309,19 @@ function parseEvent(block) {
   }
   if (!fields.data) return null;
   return { name: fields.event ?? "message", data: JSON.parse(fields.data), id: fields.id ?? "" };
+}
+
+/** The first of the files that cannot be read; of an upload the browser does not tell it. @param {FormData} form */
+async function unreadable(form) {
+  for (const value of form.values()) {
+    if (!(value instanceof File)) continue;
+    try {
+      await value.slice(0, 1).arrayBuffer();
+    } catch {
+      return value;
+    }
+  }
+  return null;
 }
 
 /** A random name; `crypto.randomUUID` is there on secure pages only. */

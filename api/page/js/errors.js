@@ -1,6 +1,6 @@
 /** Errors, as they are told to people: what happened, and what to do. */
 
-import { Refused, Unreachable } from "./api.js";
+import { Refused, Unreachable, Unreadable } from "./api.js";
 import { h, icon } from "./dom.js";
 import { duration } from "./format.js";
 import { texts } from "./texts.js";
@@ -15,6 +15,7 @@ import { texts } from "./texts.js";
  */
 export function told(error) {
   if (error instanceof Unreachable) return { ...texts.errors.unreachable, detail: "" };
+  if (error instanceof Unreadable) return { ...texts.errors.unreadable, detail: error.message };
   if (!(error instanceof Refused)) return { ...texts.errors.unknown, detail: String(error) };
   // How a program sends its key is nothing for people.
   const found = toldOf(error.code, error.status === 401 ? "" : error.problem.detail);

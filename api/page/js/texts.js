@@ -187,6 +187,7 @@ export const texts = {
   /** By `code` of a problem, and of a job's error: what happened, and what to do. */
   errors: {
     unknown: { title: "Something went wrong", advice: "Try again in a moment." },
+    unreadable: { title: "A file can no longer be read", advice: "It was moved or changed. Choose it again." },
     unreachable: {
       title: "The server does not answer",
       advice: "Check your connection. Nothing that you entered is lost; try again.",
@@ -315,7 +316,7 @@ export const texts = {
       replace: "Replace",
       remove: "Remove the photograph",
       missing: "Choose a photograph first.",
-      unseen: "This browser cannot show this kind of file. The server can read it.",
+      unseen: "This browser cannot show this file. If it is a picture, such as HEIC or TIFF, the server can read it.",
       /** @param {string} name */
       alt: (name) => `Your photograph ${name}`,
       /** @param {string} name */
