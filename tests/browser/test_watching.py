@@ -49,7 +49,7 @@ def test_its_place_in_the_queue(visit: Visit, service: Service, running: str) ->
     expect(page.get_by_text("Next in line")).to_be_visible()
     service.http.post(f"/jobs/{running}/cancel")
     expect(page.get_by_role("link", name="Download")).to_be_visible()
-    expect(page).to_have_title("third · NST Server")
+    expect(page).to_have_title("Finished \N{EN DASH} third · NST Server")
 
 
 def test_its_progress(page: Page) -> None:

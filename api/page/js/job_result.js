@@ -6,7 +6,7 @@ import { notice, told, toldOf } from "./errors.js";
 import { evolution } from "./evolution.js";
 import { facts } from "./facts.js";
 import { againButton, deleteButton, linkButton, presetOptions } from "./job_actions.js";
-import { heading, nameOf, statusOf, styleNames, styleStrip } from "./job_head.js";
+import { heading, nameOf, styleNames, styleStrip } from "./job_head.js";
 import { fileName } from "./saving.js";
 import { texts } from "./texts.js";
 
@@ -27,7 +27,6 @@ const words = texts.job;
 export function jobFailure(context, job, draw) {
   const about = job.status === "failed" ? toldOf(job.error.code, job.error.message) : { ...words.canceled, detail: "" };
   const problem = h("div", {});
-  context.retitle(`${statusOf(job)} – ${nameOf(job)}`);
   draw(heading(job),
     h("div", { class: "job-stage" }, h("div", { class: "empty" }, icon(job.status === "failed" ? "warning" : "stop"),
       h("h2", { class: "drop-title" }, about.title),

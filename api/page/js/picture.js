@@ -1,5 +1,6 @@
 /** Pictures of the service that need the caller's key: fetched when they come near what is seen. */
 
+import { Refused, Unreachable } from "./api.js";
 import { h } from "./dom.js";
 
 /** @typedef {import("./api.js").Api} Api */
@@ -32,8 +33,11 @@ export function picture(api, path, { alt, class: name = "" }) {
     try {
       await show(image, await api.blob(path));
       image.dataset.picture = "there";
-    } catch {
+    } catch (error) {
       image.dataset.picture = "missing";
+      // Not what is not there, or is no picture.
+      if (error instanceof Unreachable) api.addEventListener("recovered", () => watch.observe(image), { once: true });
+      if (error instanceof Refused && error.retryAfter) setTimeout(() => watch.observe(image), error.retryAfter * 1000);
     }
   });
   watch.observe(image);

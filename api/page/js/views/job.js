@@ -89,7 +89,7 @@ export function job(context) {
 
   /** @param {any} ended */
   async function finish(ended) {
-    retitle(nameOf(ended));
+    retitle(`${statusOf(ended)} – ${nameOf(ended)}`);
     if (ended.status === "succeeded") await jobResult(context, ended, signal, endings, draw);
     else jobFailure(context, ended, draw);
   }
