@@ -153,7 +153,8 @@ def jobs_in_queue(celery: Celery, queue: str) -> set[str]:
         # kombu has no name for looking at messages, and its client does not know the prefix for this command.
         lists = [KEY_PREFIX + channel._q_for_pri(queue, step) for step in PRIORITIES.values()]
         messages = [message for name in lists for message in channel.client.lrange(name, 0, -1)]
-    return {json.loads(b64decode(json.loads(message)["body"]))[0][0] for message in messages}
+    arguments = (json.loads(b64decode(json.loads(message)["body"]))[0] for message in messages)
+    return {job_id for job_id, *_ in filter(None, arguments) if isinstance(job_id, str)}
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from celery.bin.celery import celery as command
 from celery.exceptions import SecurityWarning
 
 from jobs.queue import QUEUE_WEBHOOK, QUEUES, make_celery
@@ -40,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     app.conf.worker_soft_shutdown_timeout = settings.worker_shutdown_seconds
     # Celery advises against root because of pickle, which is not accepted here.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    from celery.bin.celery import celery as command
+
     # As worker_main does, which forgets the exit status: who started this shall know when it did not end by order.
     command.params[0].default = app
     status = command.main(
