@@ -65,8 +65,9 @@ export function compose(context) {
   bar.hidden = true;
   let method = "";
 
-  api.addEventListener("recovered", load, { signal });
-  load().then(watchQueues);
+  let loading = load();
+  loading.then(watchQueues);
+  api.addEventListener("recovered", () => (loading = load()), { signal });
   return {
     element,
     title: words.title,
@@ -227,7 +228,9 @@ export function compose(context) {
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
-    if (sending) return;
+    // What was set before a reload is sent by the names of the schema.
+    await loading;
+    if (sending || signal.aborted || !fields.size) return;
     fill(message);
     showErrors(new Map());
     const faults = new Map([...first.faults(), ...rest.faults()]);
