@@ -68,10 +68,11 @@ def decode_upload(name: str, data: bytes, settings: ApiSettings) -> Image.Image:
         Problem: as :func:`check_image`.
     """
     with _told_as_problems(name):
-        return (decode_mask if name == "mask" else decode)(data, _limits(settings))
+        return (decode_mask if name == "mask" else decode)(data, picture_limits(settings))
 
 
-def _limits(settings: ApiSettings) -> PictureLimits:
+def picture_limits(settings: ApiSettings) -> PictureLimits:
+    """What an image file may be at most on this server."""
     return PictureLimits(max_pixels=settings.max_image_pixels, max_side=settings.max_image_side)
 
 
@@ -92,7 +93,7 @@ def _check(name: str, file: BinaryIO, settings: ApiSettings) -> CheckedImage:
         (width, height), black = mask.size, mask.getbbox() is None
     else:
         with _told_as_problems(name):
-            (width, height), black = upright_size(data, _limits(settings)), False
+            (width, height), black = upright_size(data, picture_limits(settings)), False
     return CheckedImage(data=data, sha256=hashlib.sha256(data).hexdigest(), width=width, height=height, black=black)
 
 

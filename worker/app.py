@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     app.conf.worker_soft_shutdown_timeout = settings.worker_shutdown_seconds
     # Celery advises against root because of pickle, which is not accepted here.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    from celery.bin.celery import celery as command
+    from celery.bin.celery import celery as command  # it imports Celery's worker: not before REMAP_SIGTERM is set
 
     # As worker_main does, which forgets the exit status: who started this shall know when it did not end by order.
     command.params[0].default = app

@@ -11,11 +11,12 @@ from api.acceptance import RETRY_AFTER
 from api.deps import CallerDep, DecodersDep, GalleryDep, JobId, LineDep, SettingsDep, StoreDep
 from api.entity import JPEG_RESPONSES, image_responses, jpeg_response, lasting_headers, matches, named
 from api.errors import Problem, problems
+from api.uploads import picture_limits
 from api.waiting import APPLIED_HEADER, WaitDep
 from jobs.contract import Job, JobPage, Method, Status
 from jobs.errors import ExpiredJob, UnreadableJob
 from nst_core.errors import InvalidImage
-from nst_core.picture import PictureLimits, media_type, reduced_jpeg
+from nst_core.picture import media_type, reduced_jpeg
 
 router = APIRouter(tags=["jobs"])
 
@@ -96,10 +97,11 @@ async def get_thumbnail(
     headers = lasting_headers(job, f"{job.output.sha256}-{_THUMBNAIL_SIDE}")
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    limits = PictureLimits(max_pixels=settings.max_image_pixels, max_side=settings.max_image_side)
     result = await run_in_threadpool(store.result, job_id)
     try:
-        jpeg = await to_thread.run_sync(reduced_jpeg, result, _THUMBNAIL_SIDE, limits, limiter=decoders)
+        jpeg = await to_thread.run_sync(
+            reduced_jpeg, result, _THUMBNAIL_SIDE, picture_limits(settings), limiter=decoders
+        )
     except InvalidImage as error:
         raise Problem(404, "thumbnail_not_found", f"The picture cannot be reduced: {error}") from None
     return Response(jpeg, media_type="image/jpeg", headers=headers | named(f"{job_id}-small", "image/jpeg"))

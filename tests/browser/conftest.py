@@ -1,7 +1,6 @@
 """A Chromium that visits the page of a real service; what goes wrong in it fails the test."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from cli.up import Stack
 from tests.browser.chromium import ARGUMENTS, NoChromium, find_chromium
 from tests.browser.watch import Watch
-from tests.service import Service, System
 
 #: Opens the page, or another address; options are those of a context of Playwright.
 Visit = Callable[..., Page]
@@ -33,27 +31,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory, styles_dir: Path) -> Iterator[System]:
-    """Starts services and workers."""
-    with System(tmp_path_factory.mktemp("system"), styles_dir) as system:
-        yield system
-
-
-@pytest.fixture(scope="session")
-def stack(system: System) -> Iterator[Stack]:
-    """The whole service, shared by the tests that leave it as it was."""
-    with system.stack("shared") as stack:
-        yield stack
-        stack.check()
-
-
-@pytest.fixture(scope="session")
-def service(stack: Stack) -> Iterator[Service]:
-    with Service(stack.url) as service:
-        yield service
 
 
 @pytest.fixture
