@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Service, System
+from tests.service import Service, System
 
 FOUND = [
     *([name] if (name := find_library("faketime")) else []),

@@ -64,3 +64,18 @@ export function dead(error, ...actions) {
     h("p", { class: "quiet" }, error.advice),
     actions.length > 0 && h("div", { class: "toolbar" }, actions));
 }
+
+/**
+ * Leads to the first of these controls that there is, also into a fold.
+ *
+ * @param {(HTMLElement | null | undefined)[]} controls
+ * @returns {boolean} whether there is one
+ */
+export function lead(controls) {
+  const target = controls.find(Boolean);
+  const fold = target?.closest("details");
+  if (fold) fold.open = true;
+  target?.focus();
+  target?.scrollIntoView({ block: "center" });
+  return Boolean(target);
+}

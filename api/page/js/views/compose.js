@@ -4,7 +4,7 @@ import { Refused, pause } from "../api.js";
 import { ContentField } from "../content_field.js";
 import { Controls, valueOf } from "../controls.js";
 import { h, fill, icon } from "../dom.js";
-import { notice, told } from "../errors.js";
+import { lead, notice, told } from "../errors.js";
 import { filePicker } from "../files.js";
 import { duration, percent } from "../format.js";
 import { fieldsFor } from "../schema.js";
@@ -281,16 +281,11 @@ export function compose(context) {
    */
   function showErrors(errors) {
     const wrong = errors.get("content") ?? errors.get("content_url");
-    const targets = [
+    lead([
       wrong ? content.showError(wrong) : (content.showError(""), null),
       styles.showErrors(errors),
       first.showErrors(errors),
       rest.showErrors(errors),
-    ];
-    const target = targets.find(Boolean);
-    const fold = target?.closest("details");
-    if (fold) fold.open = true;
-    target?.focus();
-    target?.scrollIntoView({ block: "center" });
+    ]);
   }
 }

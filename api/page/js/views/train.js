@@ -3,7 +3,7 @@
 import { Refused, pause } from "../api.js";
 import { Controls } from "../controls.js";
 import { h, fill, icon } from "../dom.js";
-import { notice, told } from "../errors.js";
+import { lead, notice, told } from "../errors.js";
 import { percent } from "../format.js";
 import { PicturesField } from "../pictures_field.js";
 import { segments } from "../style_field.js";
@@ -224,19 +224,13 @@ export function train(context) {
    * @returns {boolean} whether there is one
    */
   function showErrors(errors) {
-    const marked = [
+    return lead([
       painting.showError(errors.get("style") ?? ""),
       about.showErrors(errors),
       photographs.showError(errors.get("photograph") ?? ""),
       color.showErrors(errors),
       rest.showErrors(errors),
-    ];
-    const target = marked.find(Boolean);
-    const fold = target?.closest("details");
-    if (fold) fold.open = true;
-    target?.focus();
-    target?.scrollIntoView({ block: "center" });
-    return Boolean(target);
+    ]);
   }
 }
 
