@@ -4,22 +4,19 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from celery import Celery
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.backend import Backend, caller_of
 from api.backpressure import QUEUE_RETRY_AFTER, see_that_there_is_room
-from api.deps import SettingsDep, StoreDep
 from api.errors import Problem, problems
-from api.idempotency import REPLAYED, REPLAYED_HEADER, Idempotency, IdempotencyDep
+from api.idempotency import REPLAYED, REPLAYED_HEADER, Idempotency
 from api.keys import Caller
 from api.schema import request_body
 from api.waiting import APPLIED_HEADER, Wait
 from jobs.contract import Job
 from jobs.errors import JobsError, StoreUnavailable, TooManyJobs
-from jobs.line import Line
-from jobs.logs import job_in_hand
-from jobs.protocol import Store
+from jobs.logs import about, job_in_hand
 from jobs.queue import enqueue
 
 #: Seconds after which a client may ask again for a job that is not finished.
@@ -56,26 +53,27 @@ def accepting_router(
         response_model=Job,
         responses=problems(*refusals) | _ACCEPTED,
         openapi_extra={"requestBody": request_body(form)},
-        dependencies=[Depends(_let_in)],
         summary=summary,
     )
     return router
 
 
-def _let_in(request: Request, settings: SettingsDep, store: StoreDep, again: IdempotencyDep) -> None:
-    """See that there is room, before the body is read, for what may be no replay."""
+async def let_in(backend: Backend, again: Idempotency) -> None:
+    """See that there is room, before the body is read, for what may be no replay.
+
+    Raises:
+        Problem: as :func:`~api.backpressure.see_that_there_is_room`.
+    """
     if not again.known:
-        see_that_there_is_room(request, settings, store)
+        await run_in_threadpool(see_that_there_is_room, backend)
 
 
 async def accept(
     job: Job,
     images: Mapping[str, bytes],
-    store: Store,
-    celery: Celery,
+    backend: Backend,
     wait: Wait,
     again: Idempotency,
-    line: Line,
     request: Request,
     response: Response,
 ) -> Job:
@@ -88,33 +86,46 @@ async def accept(
             :meth:`Idempotency.earlier`.
         ExpiredJob: as :meth:`Idempotency.earlier`.
     """
-    earlier = await run_in_threadpool(again.earlier, job)
-    job_in_hand.set(earlier.id if earlier else job.id)
-    if earlier is None:
-        await run_in_threadpool(_accept, store, celery, job, images, again, request)
-    else:
-        job = earlier
+    accepted = await run_in_threadpool(_accepted, job, images, backend, wait, again, caller_of(request))
+    job_in_hand.set(accepted.id)
+    if accepted.id != job.id:
         response.headers[REPLAYED] = "true"
+    job = accepted
     response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
-    job = await wait.end_of(job, response)
+    if wait.seconds and not job.status.is_final:
+        job = await run_in_threadpool(_placed, await wait.end_of(job, response), backend)
     if job.status.is_final:
         response.status_code = 200
-        return job
-    response.headers["Retry-After"] = RETRY_AFTER
-    with suppress(StoreUnavailable):  # the job is accepted, wherever it stands
-        job = await run_in_threadpool(line.with_place, job)
+    else:
+        response.headers["Retry-After"] = RETRY_AFTER
     return job
 
 
-def _accept(
-    store: Store, celery: Celery, job: Job, images: Mapping[str, bytes], again: Idempotency, request: Request
-) -> None:
-    caller: Caller = request.state.caller
+def _accepted(
+    job: Job, images: Mapping[str, bytes], backend: Backend, wait: Wait, again: Idempotency, caller: Caller
+) -> Job:
+    """The job, or the earlier one; all in one thread, as threads take turns slowly."""
+    with about(job.id):
+        earlier = again.earlier(job)
+        if earlier is None:
+            _accept(job, images, backend, again, caller)
+    job = earlier or job
+    return job if wait.seconds else _placed(job, backend)
+
+
+def _placed(job: Job, backend: Backend) -> Job:
+    """The job with its place in line; it is accepted, wherever it stands."""
+    with suppress(StoreUnavailable):
+        return backend.line.with_place(job)
+    return job
+
+
+def _accept(job: Job, images: Mapping[str, bytes], backend: Backend, again: Idempotency, caller: Caller) -> None:
     try:
         if again.known:  # and let in, but its job is gone
-            see_that_there_is_room(request, request.app.state.settings, store)
-        store.create(job, images, owner=caller.owner, most_pending=caller.limits.queued_jobs)
-        enqueue(celery, job)
+            see_that_there_is_room(backend)
+        backend.store.create(job, images, owner=caller.owner, most_pending=caller.limits.queued_jobs)
+        enqueue(backend.celery, job)
         again.confirm(job)
     except Problem:
         again.release(job)
@@ -127,7 +138,7 @@ def _accept(
     except StoreUnavailable:
         # Also when the store was not reached, as far as we know: its answer may be all that was lost.
         with suppress(JobsError):
-            store.delete(job.id)
+            backend.store.delete(job.id)
         with suppress(JobsError):
             again.release(job)
         raise

@@ -1,14 +1,14 @@
 """The application; ``api.server`` runs it as a process of its own."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from time import monotonic
+from contextlib import ExitStack, asynccontextmanager
 
 from anyio import CapacityLimiter
 from celery import Celery
 from fastapi import FastAPI
 
 from api.access import AccessLog
+from api.backend import Backend
 from api.cors import Cors, OtherSites
 from api.errors import add_error_handlers
 from api.guard import Guard, RateLimits
@@ -55,21 +55,39 @@ def create_app(
     keys, limits = KeyRing.read(settings), default_limits(settings)
     limited = any(caller.limits for caller in keys) if keys else bool(limits)
     quotas = Quotas(settings.redis_url) if limited else None
-    own_store = None if store else RedisStore.connect(settings.redis_url, settings, hurried=True)
+    own = ExitStack()
     redis = connect(settings.redis_url, hurried=True)
-    own_celery = None if celery else make_celery(settings)
+    own.callback(redis.close)
+    if quotas:
+        own.callback(quotas.close)
+    if store is None:
+        store = RedisStore.connect(settings.redis_url, settings, hurried=True)
+        own.callback(store.close)
+    if celery is None:
+        celery = make_celery(settings)
+        own.callback(celery.close)
+    roster, redis_memory = Roster(redis), RedisMemory(redis)
+    backend = Backend(
+        settings=settings,
+        store=store,
+        celery=celery,
+        gallery=ServiceGallery(settings.styles_dir, StyleStore(redis)),
+        roster=roster,
+        redis_memory=redis_memory,
+        metrics=Metrics(store, roster, redis_memory),
+        decoders=CapacityLimiter(settings.decoders),
+        body_room=BodyRoom(max(settings.max_bodies_bytes, settings.max_request_bytes)),
+        fetcher=Fetcher(settings, resolve),
+        watches=Watches(),
+        waiters=Places(settings.max_waiting),
+        event_streams=Places(settings.max_event_streams),
+        claims=Claims(redis),
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with at_the_signal_to_stop(app.state.watches.stop):
+        with own, at_the_signal_to_stop(backend.watches.stop):
             yield
-        redis.close()
-        if quotas:
-            quotas.close()
-        if own_store:
-            own_store.close()
-        if own_celery:
-            own_celery.close()
 
     app = DocumentedAPI(
         title="NST Server",
@@ -83,21 +101,7 @@ def create_app(
         guarded=bool(keys),
         limited=limited,
     )
-    app.state.settings = settings
-    app.state.store = store or own_store
-    app.state.celery = celery or own_celery
-    app.state.gallery = ServiceGallery(settings.styles_dir, StyleStore(redis))
-    app.state.roster = Roster(redis)
-    app.state.redis_memory = RedisMemory(redis)
-    app.state.metrics = Metrics(app.state.store, app.state.roster, app.state.redis_memory)
-    app.state.began = monotonic()
-    app.state.decoders = CapacityLimiter(settings.decoders)
-    app.state.body_room = BodyRoom(max(settings.max_bodies_bytes, settings.max_request_bytes))
-    app.state.fetcher = Fetcher(settings, resolve)
-    app.state.watches = Watches()
-    app.state.waiters = Places(settings.max_waiting)
-    app.state.claims = Claims(redis)
-    app.state.event_streams = Places(settings.max_event_streams)
+    app.state.backend = backend
     add_error_handlers(app)
     # The last one is the outermost.
     if quotas:
@@ -113,7 +117,7 @@ def create_app(
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(DefaultHeaders, shared=bool(settings.cors_origins))
     app.add_middleware(HeadAsGet)
-    app.add_middleware(AccessLog, metrics=app.state.metrics)
+    app.add_middleware(AccessLog, metrics=backend.metrics)
     app.add_middleware(UnreadBodies)
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)

@@ -10,9 +10,10 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
+from api.backend import Backend
 from api.errors import Problem
 from api.multipart import MAX_FILES, body_too_large, limited, malformed, multipart_form
-from api.room import BodyRoom, Take
+from api.room import Take
 from api.settings import ApiSettings
 
 Body = FormData | dict[str, Any]
@@ -25,17 +26,16 @@ MAX_VALUES = 20_000
 
 
 @asynccontextmanager
-async def sent_body(
-    request: Request, settings: ApiSettings, limiter: CapacityLimiter, max_files: int = MAX_FILES
-) -> AsyncIterator[Body]:
+async def sent_body(request: Request, backend: Backend, max_files: int = MAX_FILES) -> AsyncIterator[Body]:
     """What a request brings, read within limits; uploaded files are closed afterwards.
 
-    JSON takes several times its memory while it is parsed; so much of it is parsed at a time as ``limiter`` lets.
+    JSON takes several times its memory while it is parsed; as much of it is parsed at a time as images are decoded.
 
     Raises:
         Problem: 400 the body is broken off, or neither a form nor a JSON object, 408 it takes too long, 413 it or one
             of its files is larger than the settings allow, 415 it is of another type, 503 there is no room for it.
     """
+    settings = backend.settings
     media_type, parameters = parse_options_header(request.headers.get("content-type"))
     if media_type not in (FORM_TYPE.encode(), JSON_TYPE.encode()):
         raise Problem(415, "unsupported_media_type", f"Send the fields as {FORM_TYPE} or {JSON_TYPE}.")
@@ -45,10 +45,9 @@ async def sent_body(
     declared = int(length[:20]) if length.isdecimal() and length.isascii() else 0
     if declared > settings.max_request_bytes:
         raise body_too_large(settings)
-    room: BodyRoom = request.app.state.body_room
-    with room.for_one(declared) as take:
+    with backend.body_room.for_one(declared) as take:
         if media_type == JSON_TYPE.encode():
-            yield await _json_object(request, settings, take, limiter)
+            yield await _json_object(request, settings, take, backend.decoders)
         else:
             async with multipart_form(request, settings, take, max_files) as form:
                 yield form

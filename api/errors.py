@@ -134,10 +134,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Make everything that goes wrong in an application a problem document."""
+    """Make everything that goes wrong in an application a problem document.
+
+    The handlers are coroutines, as plain functions would be given a thread each.
+    """
 
     @app.exception_handler(Problem)
-    def problem(request: Request, error: Problem) -> JSONResponse:
+    async def problem(request: Request, error: Problem) -> JSONResponse:
         return error.response(request)
 
     @app.exception_handler(UnknownJob)
@@ -147,19 +150,19 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(StoreUnavailable)
     @app.exception_handler(StyleNotRemovable)
     @app.exception_handler(TooManyJobs)
-    def jobs_error(request: Request, error: JobsError) -> JSONResponse:
+    async def jobs_error(request: Request, error: JobsError) -> JSONResponse:
         return as_problem(error).response(request)
 
     @app.exception_handler(UnknownStyle)
-    def unknown_style(request: Request, error: UnknownStyle) -> JSONResponse:
+    async def unknown_style(request: Request, error: UnknownStyle) -> JSONResponse:
         return Problem(404, error.code, str(error)).response(request)
 
     @app.exception_handler(OutboundError)
-    def outbound_error(request: Request, error: OutboundError) -> JSONResponse:
+    async def outbound_error(request: Request, error: OutboundError) -> JSONResponse:
         return url_problem(error).response(request)
 
     @app.exception_handler(HTTPException)
-    def http_exception(request: Request, error: HTTPException) -> JSONResponse:
+    async def http_exception(request: Request, error: HTTPException) -> JSONResponse:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
         headers = dict(error.headers or {})
         if error.status_code == 405:
@@ -167,7 +170,7 @@ def add_error_handlers(app: FastAPI) -> None:
         return Problem(error.status_code, code, str(error.detail), headers=headers).response(request)
 
     @app.exception_handler(RequestValidationError)
-    def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
         errors = [(str(item["loc"][-1]), str(item["msg"])) for item in error.errors()]
         return invalid_fields(errors, "invalid_query").response(request)
 

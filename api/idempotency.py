@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
+from starlette.concurrency import run_in_threadpool
 
-from api.deps import CallerDep, SettingsDep, StoreDep
+from api.backend import backend_of, caller_of
 from api.errors import Problem, invalid_fields
 from jobs.contract import Job, now
 from jobs.errors import StoreUnavailable, UnknownJob
@@ -84,11 +85,8 @@ class Idempotency:
             self.claims.release(self.caller, self.key, job.id)
 
 
-def idempotency(
+async def idempotency(
     request: Request,
-    settings: SettingsDep,
-    store: StoreDep,
-    caller: CallerDep,
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -107,9 +105,10 @@ def idempotency(
     if idempotency_key is not None and not (0 < len(idempotency_key) <= MAX_KEY and idempotency_key.isprintable()):
         reason = f"must be 1 to {MAX_KEY} printable letters"
         raise invalid_fields([("Idempotency-Key", reason)], "invalid_header")
-    claims: Claims = request.app.state.claims
-    known = idempotency_key is not None and claims.is_known(caller.sees, idempotency_key)
-    return Idempotency(idempotency_key, caller.sees, settings.idempotency_seconds, known, claims, store)
+    backend, sees = backend_of(request), caller_of(request).sees
+    known = idempotency_key is not None and await run_in_threadpool(backend.claims.is_known, sees, idempotency_key)
+    seconds = backend.settings.idempotency_seconds
+    return Idempotency(idempotency_key, sees, seconds, known, backend.claims, backend.store)
 
 
 IdempotencyDep = Annotated[Idempotency, Depends(idempotency)]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
 
-from api.deps import CallerDep, SettingsDep, StoreDep
+from api.backend import backend_of, caller_of
 from api.errors import invalid_fields
 from api.keys import Caller
 from api.places import NoPlace, Places
@@ -58,9 +58,6 @@ class Wait:
 
 async def preferred_wait(
     request: Request,
-    settings: SettingsDep,
-    store: StoreDep,
-    caller: CallerDep,
     prefer: Annotated[
         list[str] | None,
         Header(
@@ -75,12 +72,13 @@ async def preferred_wait(
     Raises:
         Problem: it is not a number, or more than ``NST_MAX_WAIT_SECONDS``.
     """
-    most = settings.max_wait_seconds
+    backend = backend_of(request)
+    most = backend.settings.max_wait_seconds
     asked = next(_waits(prefer or []), "0") or str(most)
     if not (asked.isascii() and asked.isdigit()) or len(asked) > 9 or int(asked) > most:
         reason = f"wait must be a whole number of seconds, at most {most} (NST_MAX_WAIT_SECONDS)"
         raise invalid_fields([("Prefer", reason)], "invalid_header")
-    return Wait(int(asked), store, request.app.state.watches, caller, request.app.state.waiters)
+    return Wait(int(asked), backend.store, backend.watches, caller_of(request), backend.waiters)
 
 
 def _waits(headers: list[str]) -> Iterator[str]:

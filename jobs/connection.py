@@ -174,12 +174,23 @@ def reaching_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatena
 class RedisMemory(InRedis):
     """How full Redis is."""
 
-    @reaching_redis
-    def read(self) -> tuple[int, int | None]:
+    _read: tuple[float, tuple[int, int | None]] | None = None
+
+    def read(self, max_age: float = 0.0) -> tuple[int, int | None]:
         """Bytes that the data take, and that they may take at most; None where there is no bound.
+
+        Args:
+            max_age: seconds ago that this may have been so.
 
         Raises:
             StoreUnavailable: Redis cannot be reached.
         """
+        read = self._read
+        if read is None or monotonic() - read[0] >= max_age:
+            self._read = read = (monotonic(), self._told())
+        return read[1]
+
+    @reaching_redis
+    def _told(self) -> tuple[int, int | None]:
         told = cast(dict[str, int], self._redis.info("memory"))
         return told["used_memory"], told["maxmemory"] or None

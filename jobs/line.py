@@ -24,10 +24,9 @@ class Line:
 
     def place(self, job: Job) -> QueuePlace:
         """Where a job that has not ended stands."""
-        tally = self.store.tally()
+        ahead, tally = self.store.standing(job)
         if job.status is Status.PROCESSING:
             return _place(None, _remaining(job, tally))
-        ahead = self.store.ahead(job)
         if ahead is None:  # it was taken a moment ago
             return QueuePlace()
         return _place(ahead + 1, self._eta(job, ahead, tally))
@@ -35,8 +34,10 @@ class Line:
     def _eta(self, job: Job, ahead: int, tally: Tally) -> float | None:
         """Seconds to the end of a job that waits; None when nobody works on its queue, or nothing is known."""
         mean = tally.mean(job.method)
+        if mean is None:
+            return None
         serving = [set(worker.queues) for worker in self.roster.present() if METHOD_QUEUES[job.method] in worker.queues]
-        if mean is None or not serving:
+        if not serving:
             return None
         busy_with = set.union(*serving)
         processing = self.store.list_jobs(status=Status.PROCESSING, limit=_MOST_RUNNING).items

@@ -71,9 +71,9 @@ class MemoryStore(Store):
             return self._entry(job_id).job
 
     @override
-    def ahead(self, job: Job) -> int | None:
+    def standing(self, job: Job) -> tuple[int | None, Tally]:
         line = [other.id for other in self._line(job.method)]
-        return line.index(job.id) if job.id in line else None
+        return line.index(job.id) if job.id in line else None, self.tally()
 
     @override
     def first_in_line(self, method: Method, limit: int) -> list[Job]:

@@ -80,8 +80,11 @@ class Store(ABC):
         """The job as it is now."""
 
     @abstractmethod
-    def ahead(self, job: Job) -> int | None:
-        """How many jobs of its method are taken before this one, by :func:`rank` and id; None when it does not wait."""
+    def standing(self, job: Job) -> tuple[int | None, Tally]:
+        """How many jobs of its method are taken before this one, and what has become of all jobs so far.
+
+        They are ordered by :func:`rank` and id; None when it does not wait.
+        """
 
     @abstractmethod
     def first_in_line(self, method: Method, limit: int) -> list[Job]:

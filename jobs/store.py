@@ -27,6 +27,7 @@ them there.
 import logging
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
+from itertools import count
 from time import time
 from typing import Any, Self, cast
 
@@ -54,8 +55,9 @@ _OUTBOX = "nst:webhooks"
 
 _NEWS = "nst:news"
 
-#: How many of the oldest ids are looked at with each new job, to drop those that expired.
-_SWEEP = 10
+#: How many of the oldest ids are looked at to drop those that expired, and with each how many-th new job: more often
+#: than not it takes longer than to write the job.
+_SWEEP, _SWEEP_EVERY = 100, 10
 
 _TALLY = "nst:tally"
 
@@ -110,6 +112,7 @@ class RedisStore(Store):
     def __init__(self, redis: Redis, settings: Settings) -> None:
         super().__init__(settings)
         self._redis = redis
+        self._created = count()
 
     @classmethod
     def connect(cls, url: str, settings: Settings, *, hurried: bool = False) -> Self:
@@ -130,7 +133,8 @@ class RedisStore(Store):
     @reaching_redis
     def create(self, job: Job, images: Mapping[str, bytes], *, owner: str = "", most_pending: int = 0) -> None:
         pending = [_of(owner, _status_index(status)) for status in Status if not status.is_final and most_pending]
-        self._sweep(owner, {_INDEX, _of(owner, _INDEX), *pending})
+        if next(self._created) % _SWEEP_EVERY == 0:
+            self._sweep(owner, {_INDEX, _of(owner, _INDEX), *pending})
 
         def create(pipe: Pipeline) -> None:
             if pipe.exists(_Keys(job.id).job):  # written by a try whose answer was lost
@@ -142,10 +146,14 @@ class RedisStore(Store):
             pipe.hset(_Keys(job.id).images, mapping=cast(Any, images))
             for index in {_INDEX, _of(owner, _INDEX)}:
                 pipe.zadd(index, {job.id: 0})
-            self._enter_status(pipe, job, owner)
+            self._enter_status(pipe, job, owner, files=[_Keys(job.id).images])
             self._count(pipe, None, job)
 
-        transaction(self._redis, create, _Keys(job.id).job, *pending)
+        try:
+            transaction(self._redis, create, _Keys(job.id).job, *pending)
+        except TooManyJobs:  # with those that expired, perhaps
+            self._sweep(owner, pending)
+            transaction(self._redis, create, _Keys(job.id).job, *pending)
 
     @override
     @reaching_redis
@@ -162,8 +170,12 @@ class RedisStore(Store):
 
     @override
     @reaching_redis
-    def ahead(self, job: Job) -> int | None:
-        return cast(int | None, self._redis.zrank(_line(Status.QUEUED, job.method), job.id))
+    def standing(self, job: Job) -> tuple[int | None, Tally]:
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zrank(_line(Status.QUEUED, job.method), job.id)
+            pipe.hgetall(_TALLY)
+            ahead, amounts = pipe.execute()
+        return ahead, self._tally(amounts)
 
     @override
     @reaching_redis
@@ -183,7 +195,10 @@ class RedisStore(Store):
     @override
     @reaching_redis
     def tally(self) -> Tally:
-        amounts = cast(dict[bytes, bytes], self._redis.hgetall(_TALLY))
+        return self._tally(cast(dict[bytes, bytes], self._redis.hgetall(_TALLY)))
+
+    @staticmethod
+    def _tally(amounts: dict[bytes, bytes]) -> Tally:
         return Tally({name.decode(): float(amount) for name, amount in amounts.items()})
 
     @override
@@ -348,7 +363,8 @@ class RedisStore(Store):
                     pipe.zrem(index, job_id)
                 if not old.status.is_final:
                     pipe.zrem(_line(old.status, old.method), job_id)
-                self._enter_status(pipe, new, owner or "")
+                kept = (keys.images, keys.result, keys.preview, keys.checkpoint, keys.snapshots, keys.steps)
+                self._enter_status(pipe, new, owner or "", files=(*kept, keys.webhooks))
                 self._count(pipe, old, new)
             elif new is not old:
                 pipe.set(keys.job, new.model_dump_json(), keepttl=True)
@@ -425,11 +441,10 @@ class RedisStore(Store):
         else:
             pipe.zrem(_OUTBOX, job_id)
 
-    def _enter_status(self, pipe: Pipeline, job: Job, owner: str) -> None:
-        """Write a job that changed its status, and begin the time to live of all its keys."""
+    def _enter_status(self, pipe: Pipeline, job: Job, owner: str, *, files: Iterable[str]) -> None:
+        """Write a job that changed its status, and begin the time to live of it and of these keys."""
         keys, lifetime = _Keys(job.id), self._lifetime(job)
         pipe.set(keys.job, job.model_dump_json(), ex=lifetime)
-        files = (keys.images, keys.result, keys.preview, keys.checkpoint, keys.snapshots, keys.steps, keys.webhooks)
         for key in files:
             pipe.expire(key, lifetime)
         pipe.set(keys.known, owner, ex=lifetime + self._settings.tombstone_ttl_seconds)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.deps import CallerDep, JobId, SettingsDep, StoreDep
+from api.backend import backend_of, caller_of
+from api.deps import BackendDep, JobId
 from api.errors import RETRY_AFTER, Problem, as_problem, problems
 from api.events import Had, event_stream
 from api.places import NoPlace
@@ -22,20 +23,21 @@ _MEDIA_TYPE = "text/event-stream"
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-async def watched_job(job_id: JobId, store: StoreDep, caller: CallerDep, request: Request) -> AsyncIterator[Watch]:
+async def watched_job(job_id: JobId, request: Request) -> AsyncIterator[Watch]:
     """The job of the path, watched as long as the answer lasts.
 
     Raises:
         Problem: as many streams as ``NST_MAX_EVENT_STREAMS`` are open, or as many of the caller's key as may be.
     """
+    backend = backend_of(request)
     with ExitStack() as place:
         try:
-            place.enter_context(request.app.state.event_streams.taken_by(caller))
+            place.enter_context(backend.event_streams.taken_by(caller_of(request)))
         except NoPlace as full:
             reason = f"{full.most} streams of events {full.whose} are open, the most there may be"
             detail = f"{reason} (NST_MAX_EVENT_STREAMS)."
             raise Problem(503, "too_many_streams", detail, headers={"Retry-After": RETRY_AFTER}) from None
-        async with request.app.state.watches.of(job_id, store) as watch:
+        async with backend.watches.of(job_id, backend.store) as watch:
             yield watch
 
 
@@ -52,7 +54,7 @@ async def watched_job(job_id: JobId, store: StoreDep, caller: CallerDep, request
 async def get_events(
     request: Request,
     watch: Annotated[Watch, Depends(watched_job)],
-    settings: SettingsDep,
+    backend: BackendDep,
     last_event_id: Annotated[
         str | None,
         Header(description="The id of the last event that the client has; it is sent what has changed since."),
@@ -65,5 +67,5 @@ async def get_events(
     def gone(error: JobsError) -> dict[str, Any]:
         return as_problem(error).document(request.url.path)
 
-    events = event_stream(watch, last_event_id, settings.events_keepalive_seconds, gone)
+    events = event_stream(watch, last_event_id, backend.settings.events_keepalive_seconds, gone)
     return StreamingResponse(events, headers=_HEADERS, media_type=_MEDIA_TYPE)

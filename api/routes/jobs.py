@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import RETRY_AFTER
-from api.deps import CallerDep, DecodersDep, GalleryDep, JobId, LineDep, SettingsDep, StoreDep
+from api.deps import BackendDep, CallerDep, JobId
 from api.entity import JPEG_RESPONSES, image_responses, jpeg_response, lasting_headers, matches, named
 from api.errors import Problem, problems
 from api.uploads import picture_limits
@@ -26,7 +26,7 @@ _THUMBNAIL_SIDE = 320
 
 @router.get("/jobs", responses=problems(422, 503), summary="List jobs, newest first")
 def list_jobs(
-    store: StoreDep,
+    backend: BackendDep,
     caller: CallerDep,
     status: Annotated[Status | None, Query(description="Only jobs of this status.")] = None,
     method: Annotated[Method | None, Query(description="Only jobs of this method.")] = None,
@@ -39,7 +39,7 @@ def list_jobs(
 
     The query of a webhook's URL, which may hold a secret, is shown by `GET /jobs/{id}` only.
     """
-    page = store.list_jobs(status=status, method=method, owner=caller.sees, limit=limit, cursor=cursor)
+    page = backend.store.list_jobs(status=status, method=method, owner=caller.sees, limit=limit, cursor=cursor)
     return page.model_copy(update={"items": [job.for_lists for job in page.items]})
 
 
@@ -48,16 +48,16 @@ def list_jobs(
     responses=problems(404, 410, 422, 503) | {200: {"headers": APPLIED_HEADER}},
     summary="Read a job",
 )
-async def get_job(job_id: JobId, wait: WaitDep, line: LineDep, response: Response) -> Job:
+async def get_job(job_id: JobId, wait: WaitDep, backend: BackendDep, response: Response) -> Job:
     """The job as it is now, or with `Prefer: wait=N` as it is when it has ended, or N seconds from now.
 
     `Retry-After` says when to ask again while it is not finished.
     """
     if wait.seconds:
-        job = await wait.end_of(await run_in_threadpool(wait.store.get, job_id), response)
-        job = await run_in_threadpool(line.with_place, job)
+        job = await wait.end_of(await run_in_threadpool(backend.store.get, job_id), response)
+        job = await run_in_threadpool(backend.line.with_place, job)
     else:  # all at one go: threads take turns slowly
-        job = await run_in_threadpool(lambda: line.with_place(wait.store.get(job_id)))
+        job = await run_in_threadpool(lambda: backend.line.with_place(backend.store.get(job_id)))
     if not job.status.is_final:
         response.headers["Retry-After"] = RETRY_AFTER
     return job
@@ -69,16 +69,16 @@ async def get_job(job_id: JobId, wait: WaitDep, line: LineDep, response: Respons
     responses=problems(404, 409, 410, 503) | image_responses("image/*"),
     summary="Fetch the picture",
 )
-def get_result(job_id: JobId, store: StoreDep, request: Request) -> Response:
+def get_result(job_id: JobId, backend: BackendDep, request: Request) -> Response:
     """The file that the job made.  It never changes; its `ETag` is its SHA-256."""
-    job = store.get(job_id)
+    job = backend.store.get(job_id)
     if job.output is None:
         raise _no_result(job)
     headers = lasting_headers(job, job.output.sha256)
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     kind = job.output.media_type
-    return Response(store.result(job_id), media_type=kind, headers=headers | named(job_id, kind))
+    return Response(backend.store.result(job_id), media_type=kind, headers=headers | named(job_id, kind))
 
 
 @router.get(
@@ -87,20 +87,18 @@ def get_result(job_id: JobId, store: StoreDep, request: Request) -> Response:
     responses=problems(404, 409, 410, 503) | JPEG_RESPONSES,
     summary="Fetch the picture, small",
 )
-async def get_thumbnail(
-    job_id: JobId, store: StoreDep, settings: SettingsDep, decoders: DecodersDep, request: Request
-) -> Response:
+async def get_thumbnail(job_id: JobId, backend: BackendDep, request: Request) -> Response:
     """The picture at 320 pixels or less, on white where it is transparent.  It never changes."""
-    job = await run_in_threadpool(store.get, job_id)
+    job = await run_in_threadpool(backend.store.get, job_id)
     if job.output is None:
         raise _no_result(job)
     headers = lasting_headers(job, f"{job.output.sha256}-{_THUMBNAIL_SIDE}")
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    result = await run_in_threadpool(store.result, job_id)
+    result = await run_in_threadpool(backend.store.result, job_id)
     try:
         jpeg = await to_thread.run_sync(
-            reduced_jpeg, result, _THUMBNAIL_SIDE, picture_limits(settings), limiter=decoders
+            reduced_jpeg, result, _THUMBNAIL_SIDE, picture_limits(backend.settings), limiter=backend.decoders
         )
     except InvalidImage as error:
         raise Problem(404, "thumbnail_not_found", f"The picture cannot be reduced: {error}") from None
@@ -116,18 +114,18 @@ async def get_thumbnail(
 def get_input(
     job_id: JobId,
     sha256: Annotated[str, Path(description="Of the file, as `input` of the job tells it.")],
-    store: StoreDep,
+    backend: BackendDep,
     request: Request,
 ) -> Response:
     """A file of which the job was made, as it was sent.  It never changes; its `ETag` is its SHA-256."""
-    job = store.get(job_id)
+    job = backend.store.get(job_id)
     name = job.input.files.get(sha256)
     if name is None:
         raise Problem(404, "input_not_found", "The job was not sent such a file.")
     headers = lasting_headers(job, sha256)
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    data = store.image(job_id, name)
+    data = backend.store.image(job_id, name)
     try:
         kind = media_type(data)
     except InvalidImage:  # an earlier version took it
@@ -141,32 +139,32 @@ def get_input(
     responses=problems(404, 410, 503) | JPEG_RESPONSES,
     summary="Fetch the latest intermediate picture",
 )
-def get_preview(job_id: JobId, store: StoreDep, request: Request) -> Response:
+def get_preview(job_id: JobId, backend: BackendDep, request: Request) -> Response:
     """How the picture looks so far, small; `progress.preview_id` of the job tells when there is a new one."""
-    preview = store.preview(job_id)
+    preview = backend.store.preview(job_id)
     if preview is None:
         raise Problem(404, "preview_not_found", "The job has no preview, or not yet.")
     return jpeg_response(request, preview)
 
 
 @router.post("/jobs/{job_id}/cancel", responses=problems(404, 410, 503), summary="Cancel a job")
-def cancel_job(job_id: JobId, store: StoreDep) -> Job:
+def cancel_job(job_id: JobId, backend: BackendDep) -> Job:
     """End a job: a queued one at once, a running one within a second of its next iteration.
 
     A finished job stays as it is, and to ask again changes nothing.
     """
-    return store.request_cancel(job_id)
+    return backend.store.request_cancel(job_id)
 
 
 @router.delete("/jobs/{job_id}", status_code=204, responses=problems(404, 503), summary="Forget a job")
-def delete_job(job_id: JobId, store: StoreDep, gallery: GalleryDep) -> None:
+def delete_job(job_id: JobId, backend: BackendDep) -> None:
     """Forget a job with its images and its result, whatever its status; a running one is stopped."""
     job = None
     with suppress(ExpiredJob, UnreadableJob):  # it can be forgotten all the same
-        job = store.get(job_id)
-    store.delete(job_id)
+        job = backend.store.get(job_id)
+    backend.store.delete(job_id)
     if job and job.method == "train":
-        gallery.added.release(job.input.params["style_id"], job_id)
+        backend.gallery.added.release(job.input.params["style_id"], job_id)
 
 
 def _no_result(job: Job) -> Problem:

@@ -6,7 +6,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from api.body import sent_body
-from api.deps import DecodersDep, FetcherDep, SettingsDep
+from api.deps import BackendDep
 from api.errors import invalid_fields, problems
 from api.forms import FormReader
 from api.job_form import AUTO_MASKS
@@ -51,12 +51,12 @@ _MASK = {
     openapi_extra={"requestBody": request_body(_FORM)},
     summary="Find a mask",
 )
-async def create_mask(request: Request, settings: SettingsDep, decoders: DecodersDep, fetcher: FetcherDep) -> Response:
+async def create_mask(request: Request, backend: BackendDep) -> Response:
     """The mask that a job with this `auto_mask` would be painted by.  Nothing is kept.
 
     It may be sent, or a better one, as `mask` of a job.
     """
-    async with sent_body(request, settings, decoders) as body:
+    async with sent_body(request, backend) as body:
         reader = FormReader(body, files=("content",), texts={"auto_mask": str}, repeatable=())
         reader.require("content")
         kind = reader.text("auto_mask") or _DEFAULT
@@ -64,7 +64,8 @@ async def create_mask(request: Request, settings: SettingsDep, decoders: Decoder
             reader.refuse("auto_mask", f"must be one of {', '.join(AUTO_MASKS)}")
         if reader.errors:
             raise invalid_fields(list(reader.errors.items()))
-        ((_, content),) = await fetcher.open([("content", file) for file in reader.files["content"]])
-        mask = await to_thread.run_sync(find_mask, content.read(), cast(AutoMask, kind), settings, limiter=decoders)
-        png = await to_thread.run_sync(encode, mask, limiter=decoders)
+        ((_, content),) = await backend.fetcher.open([("content", file) for file in reader.files["content"]])
+        asked = (content.read(), cast(AutoMask, kind), backend.settings)
+        mask = await to_thread.run_sync(find_mask, *asked, limiter=backend.decoders)
+        png = await to_thread.run_sync(encode, mask, limiter=backend.decoders)
     return Response(png, media_type="image/png")

@@ -8,7 +8,8 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.deps import DecodersDep, JobId, StoreDep
+from api.backend import Backend
+from api.deps import BackendDep, JobId
 from api.entity import JPEG_RESPONSES, image_response, image_responses, jpeg_response
 from api.errors import Problem, problems
 from jobs.contract import SnapshotList
@@ -29,9 +30,9 @@ _STEP = re.compile(r"[0-9]{1,5}")
 
 
 @router.get("/jobs/{job_id}/snapshots", responses=problems(404, 410, 503), summary="List the snapshots")
-def list_snapshots(job_id: JobId, store: StoreDep) -> SnapshotList:
+def list_snapshots(job_id: JobId, backend: BackendDep) -> SnapshotList:
     """The pictures that `snapshot_every` has kept so far, in order of their steps; none without it."""
-    return SnapshotList(items=store.snapshots(job_id))
+    return SnapshotList(items=backend.store.snapshots(job_id))
 
 
 @router.get(
@@ -40,9 +41,9 @@ def list_snapshots(job_id: JobId, store: StoreDep) -> SnapshotList:
     responses=problems(404, 410, 503) | JPEG_RESPONSES,
     summary="Fetch all snapshots on one sheet",
 )
-async def get_sheet(job_id: JobId, store: StoreDep, decoders: DecodersDep, request: Request) -> Response:
+async def get_sheet(job_id: JobId, backend: BackendDep, request: Request) -> Response:
     """The snapshots so far side by side, each with its step below it."""
-    sheet = await to_thread.run_sync(_made_of_snapshots, store, job_id, evolution_sheet, limiter=decoders)
+    sheet = await _made_of_snapshots(backend, job_id, evolution_sheet)
     return jpeg_response(request, sheet)
 
 
@@ -54,8 +55,7 @@ async def get_sheet(job_id: JobId, store: StoreDep, decoders: DecodersDep, reque
 )
 async def get_animation(
     job_id: JobId,
-    store: StoreDep,
-    decoders: DecodersDep,
+    backend: BackendDep,
     request: Request,
     animation_format: Annotated[AnimationFormat, Query(alias="format", description="File format.")] = "webp",
     milliseconds: Annotated[
@@ -64,7 +64,7 @@ async def get_animation(
 ) -> Response:
     """The snapshots so far, one after the other, again and again, all at the size of the largest."""
     make = partial(animation, animation_format=animation_format, milliseconds=milliseconds)
-    data = await to_thread.run_sync(_made_of_snapshots, store, job_id, make, limiter=decoders)
+    data = await _made_of_snapshots(backend, job_id, make)
     return image_response(request, data, ANIMATION_FORMATS[animation_format])
 
 
@@ -77,18 +77,22 @@ async def get_animation(
 def get_snapshot(
     job_id: JobId,
     step: Annotated[str, Path(description="Iterations done.")],
-    store: StoreDep,
+    backend: BackendDep,
     request: Request,
 ) -> Response:
     """The picture after so many iterations, at the size that it had then."""
     # No step is 0: what cannot be one is as unknown as one that is not.
-    picture = store.snapshot(job_id, int(step) if _STEP.fullmatch(step) else 0)
+    picture = backend.store.snapshot(job_id, int(step) if _STEP.fullmatch(step) else 0)
     if picture is None:
         raise Problem(404, "snapshot_not_found", "The job has no snapshot of this step, or not yet.")
     return jpeg_response(request, picture)
 
 
-def _made_of_snapshots(store: Store, job_id: str, make: Callable[[list[int], Load], bytes]) -> bytes:
+async def _made_of_snapshots(backend: Backend, job_id: str, make: Callable[[list[int], Load], bytes]) -> bytes:
+    return await to_thread.run_sync(_make, backend.store, job_id, make, limiter=backend.decoders)
+
+
+def _make(store: Store, job_id: str, make: Callable[[list[int], Load], bytes]) -> bytes:
     steps = [snapshot.step for snapshot in store.snapshots(job_id)]
     if not steps:
         raise Problem(404, "snapshot_not_found", "The job has no snapshots, or not yet.")

@@ -6,7 +6,7 @@ from typing import Any, Self
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from api.deps import CallerDep, GalleryDep
+from api.deps import BackendDep, CallerDep
 from api.entity import JPEG_RESPONSES, jpeg_response
 from api.errors import Problem, problems
 from nst_core.errors import CorruptWeights
@@ -55,17 +55,20 @@ class GalleryStyles(BaseModel):
 
 
 @router.get("/styles", responses=problems(503), summary="List the styles of the gallery")
-def list_styles(gallery: GalleryDep, caller: CallerDep) -> GalleryStyles:
+def list_styles(backend: BackendDep, caller: CallerDep) -> GalleryStyles:
     """The styles that were trained; a job in one of them takes a single forward pass."""
+    gallery = backend.gallery
     styles = gallery.all()
     removable = gallery.removable((style.id for style in styles), caller.sees)
     return GalleryStyles(items=[GalleryStyle.of(style, removable=style.id in removable) for style in styles])
 
 
 @router.get("/styles/{style_id}", responses=problems(404, 503), summary="Read a style")
-def get_style(style_id: str, gallery: GalleryDep, caller: CallerDep) -> GalleryStyle:
+def get_style(style_id: str, backend: BackendDep, caller: CallerDep) -> GalleryStyle:
     """What is known about a style."""
-    return GalleryStyle.of(gallery[style_id], removable=bool(gallery.removable([style_id], caller.sees)))
+    return GalleryStyle.of(
+        backend.gallery[style_id], removable=bool(backend.gallery.removable([style_id], caller.sees))
+    )
 
 
 @router.get(
@@ -74,10 +77,10 @@ def get_style(style_id: str, gallery: GalleryDep, caller: CallerDep) -> GalleryS
     responses=problems(404, 503) | JPEG_RESPONSES,
     summary="Fetch a sample of a style",
 )
-def get_thumbnail(style_id: str, gallery: GalleryDep, request: Request) -> Response:
+def get_thumbnail(style_id: str, backend: BackendDep, request: Request) -> Response:
     """A sample photograph in this style, small."""
     try:
-        return jpeg_response(request, gallery.thumbnail(style_id))
+        return jpeg_response(request, backend.gallery.thumbnail(style_id))
     except CorruptWeights as error:  # it is not needed to paint, so that a gallery may lack it
         raise Problem(404, "thumbnail_not_found", str(error)) from None
 
@@ -85,9 +88,9 @@ def get_thumbnail(style_id: str, gallery: GalleryDep, request: Request) -> Respo
 @router.delete(
     "/styles/{style_id}", status_code=204, responses=problems(403, 404, 503), summary="Take a style out of the gallery"
 )
-def delete_style(style_id: str, gallery: GalleryDep, caller: CallerDep) -> None:
+def delete_style(style_id: str, backend: BackendDep, caller: CallerDep) -> None:
     """Forget a style that a user added; those that came with the server stay.  Jobs that wait for it will fail.
 
     Where there are keys, only the key that sent it may.
     """
-    gallery.delete(style_id, caller.sees)
+    backend.gallery.delete(style_id, caller.sees)

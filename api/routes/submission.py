@@ -7,9 +7,9 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.acceptance import accept, accepting_router
+from api.acceptance import accept, accepting_router, let_in
 from api.body import sent_body
-from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, LineDep, SettingsDep, StoreDep
+from api.deps import BackendDep
 from api.errors import invalid_fields
 from api.idempotency import IdempotencyDep
 from api.job_form import MANY_FILES, Submission, read_submission, resolve_size
@@ -44,27 +44,23 @@ def make_router(settings: ApiSettings) -> APIRouter:
 async def create_job(
     request: Request,
     response: Response,
-    settings: SettingsDep,
-    store: StoreDep,
-    celery: CeleryDep,
-    decoders: DecodersDep,
-    fetcher: FetcherDep,
-    gallery: GalleryDep,
+    backend: BackendDep,
     wait: WaitDep,
     again: IdempotencyDep,
-    line: LineDep,
 ) -> Job:
     """Queue a job.  What cannot be painted is refused here; the answer says where to ask for the result.
 
     With `Prefer: wait=N` the answer is the finished job (200), if it ends within N seconds.
     """
+    await let_in(backend, again)
+    settings, decoders = backend.settings, backend.decoders
     # One more file than there may be, so that too many are told by their own name.
-    async with sent_body(request, settings, decoders, max_files=3 + 2 * settings.max_job_styles) as body:
-        submission = await run_in_threadpool(read_submission, body, settings, gallery)
-        await check_webhook(submission.webhook, fetcher)
+    async with sent_body(request, backend, max_files=3 + 2 * settings.max_job_styles) as body:
+        submission = await run_in_threadpool(read_submission, body, settings, backend.gallery)
+        await check_webhook(submission.webhook, backend.fetcher)
         sent = [(name, file) for name, files in submission.files.items() for file in files]
         images: Images = {}
-        for name, file in await fetcher.open(sent):
+        for name, file in await backend.fetcher.open(sent):
             images.setdefault(name, []).append(await check_image(name, file, settings, decoders))
     if submission.auto_mask:
         # A worker finds the same one, or would fail where none is found.
@@ -72,7 +68,7 @@ async def create_job(
         await to_thread.run_sync(find_mask, content, submission.auto_mask, settings, limiter=decoders)
     job = _make_job(submission, images, settings)
     stored = {_stored_as(name, k): image.data for name, checked in images.items() for k, image in enumerate(checked)}
-    return await accept(job, stored, store, celery, wait, again, line, request, response)
+    return await accept(job, stored, backend, wait, again, request, response)
 
 
 def _stored_as(name: str, k: int) -> str:

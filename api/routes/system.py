@@ -3,13 +3,13 @@
 from time import monotonic
 from typing import Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from kombu.exceptions import OperationalError
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 
-from api.deps import CallerDep, CeleryDep, RosterDep, SettingsDep, StoreDep
+from api.deps import BackendDep, CallerDep
 from api.errors import problems
 from api.keys import Caller
 from jobs.connection import redis_within_reach
@@ -94,36 +94,36 @@ async def livez() -> Alive:
 
 
 @router.get("/readyz", responses=problems(503), summary="Whether jobs can be taken")
-def readyz(store: StoreDep, celery: CeleryDep, roster: RosterDep) -> Ready:
+def readyz(backend: BackendDep) -> Ready:
     """200 when Redis answers, and how many workers do."""
-    store.ping()
+    backend.store.ping()
     try:
         with redis_within_reach():
-            answers = celery.control.ping(timeout=_PING_TIMEOUT)
+            answers = backend.celery.control.ping(timeout=_PING_TIMEOUT)
     except StoreFull:  # nothing can be asked
-        return Ready(workers=len(roster.present()))
+        return Ready(workers=len(backend.roster.present()))
     except (OperationalError, RedisError) as error:
         raise StoreUnavailable from error
     return Ready(workers=len(answers or ()))
 
 
 @router.get("/system", responses=problems(503), summary="How the service is")
-def system(request: Request, caller: CallerDep, store: StoreDep, roster: RosterDep, settings: SettingsDep) -> System:
+def system(backend: BackendDep, caller: CallerDep) -> System:
     """Workers with their devices, queues, memory and limits."""
-    unfinished, tally = store.unfinished(), store.tally()
+    unfinished, tally = backend.store.unfinished(), backend.store.tally()
 
     def depth(method: Method, queue: str) -> Depth:
         queued, processing = (unfinished[status, method] for status in (Status.QUEUED, Status.PROCESSING))
         return Depth(name=queue, queued=queued, processing=processing, mean_seconds=tally.mean(method))
 
-    used, most = request.app.state.redis_memory.read()
+    used, most = backend.redis_memory.read()
     return System(
         version=version(),
-        uptime_seconds=round(monotonic() - request.app.state.began, 1),
+        uptime_seconds=round(monotonic() - backend.began, 1),
         redis=RedisState(used_bytes=used, max_bytes=most),
         queues=[depth(method, queue) for method, queue in METHOD_QUEUES.items()],
-        workers=[_shown_to(caller, worker, store) for worker in roster.workers()],
-        limits=Limits.model_validate(settings),
+        workers=[_shown_to(caller, worker, backend.store) for worker in backend.roster.workers()],
+        limits=Limits.model_validate(backend.settings),
     )
 
 
@@ -133,9 +133,9 @@ def system(request: Request, caller: CallerDep, store: StoreDep, roster: RosterD
     responses={200: {"description": "The figures.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
     summary="Figures for Prometheus",
 )
-def metrics(request: Request) -> Response:
+def metrics(backend: BackendDep) -> Response:
     """Figures of the whole service, and of the requests to the process that answers; also while Redis is away."""
-    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(backend.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _shown_to(caller: Caller, worker: Worker, store: Store) -> Worker:

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from ulid import ULID
 
-from api.acceptance import accept, accepting_router
+from api.acceptance import accept, accepting_router, let_in
+from api.backend import Backend
 from api.body import sent_body
-from api.deps import CeleryDep, DecodersDep, FetcherDep, GalleryDep, LineDep, SettingsDep, StoreDep
+from api.deps import BackendDep
 from api.errors import Problem, invalid_fields
 from api.idempotency import Idempotency, IdempotencyDep
 from api.schema import style_form_schema
@@ -21,8 +22,6 @@ from api.waiting import WaitDep
 from api.webhook_form import check_webhook
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
 from jobs.errors import ExpiredJob, StoreUnavailable, UnknownJob, UnreadableJob
-from jobs.gallery import ServiceGallery
-from jobs.protocol import Store
 from nst_core.errors import UnknownStyle
 from nst_core.options import PHOTOGRAPH_SIDE
 
@@ -45,41 +44,38 @@ def make_router(settings: ApiSettings) -> APIRouter:
 async def create_style(
     request: Request,
     response: Response,
-    settings: SettingsDep,
-    store: StoreDep,
-    celery: CeleryDep,
-    decoders: DecodersDep,
-    fetcher: FetcherDep,
-    gallery: GalleryDep,
+    backend: BackendDep,
     wait: WaitDep,
     again: IdempotencyDep,
-    line: LineDep,
 ) -> Job:
     """Queue the training of a style on a painting.
 
     The job's preview and result are a sample photograph in the new style; when it has succeeded, the style is in the
     gallery.
     """
+    await let_in(backend, again)
+    settings, decoders = backend.settings, backend.decoders
     # One more file than photographs and a painting, so that too many are told by their own name.
-    async with sent_body(request, settings, decoders, max_files=2 + MAX_PHOTOGRAPHS) as body:
+    async with sent_body(request, backend, max_files=2 + MAX_PHOTOGRAPHS) as body:
         asked = await run_in_threadpool(read_style_request, body, settings)
-        await check_webhook(asked.webhook, fetcher)
-        files = await fetcher.open(asked.files)
+        await check_webhook(asked.webhook, backend.fetcher)
+        files = await backend.fetcher.open(asked.files)
         painting, *photographs = [await check_image(name, file, settings, decoders) for name, file in files]
     _check_shapes(asked, painting, photographs)
     job = _make_job(asked, painting, photographs)
     if await run_in_threadpool(again.earlier, job) is None:
-        await run_in_threadpool(_claim, asked.id, job, gallery, store, settings, again)
+        await run_in_threadpool(_claim, asked.id, job, backend, again)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}
     try:
-        return await accept(job, stored, store, celery, wait, again, line, request, response)
+        return await accept(job, stored, backend, wait, again, request, response)
     except (Problem, StoreUnavailable):
         with suppress(StoreUnavailable):
-            await run_in_threadpool(gallery.added.release, asked.id, job.id)
+            await run_in_threadpool(backend.gallery.added.release, asked.id, job.id)
         raise
 
 
-def _see_that_there_is_room(style_id: str, gallery: ServiceGallery, settings: ApiSettings) -> None:
+def _see_that_there_is_room(style_id: str, backend: Backend) -> None:
+    gallery, settings = backend.gallery, backend.settings
     try:
         _ = gallery[style_id]
     except UnknownStyle:
@@ -91,22 +87,20 @@ def _see_that_there_is_room(style_id: str, gallery: ServiceGallery, settings: Ap
         raise Problem(409, "too_many_styles", f"There are {limit}; delete one first.")
 
 
-def _claim(
-    style_id: str, job: Job, gallery: ServiceGallery, store: Store, settings: ApiSettings, again: Idempotency
-) -> None:
+def _claim(style_id: str, job: Job, backend: Backend, again: Idempotency) -> None:
     """See that the style can be added, and that nobody else is training one of this id."""
 
     def is_over(job_id: str) -> bool:
         try:
-            return store.get(job_id).status.is_final
+            return backend.store.get(job_id).status.is_final
         except (ExpiredJob, UnreadableJob):
             return True
         except UnknownJob:  # deleted; or claimed a moment ago and not stored yet
             return ULID.parse(job_id).datetime < now() - _NOT_STORED_YET
 
     try:
-        _see_that_there_is_room(style_id, gallery, settings)
-        holder = gallery.added.claim(style_id, job.id, settings.pending_ttl_seconds, is_over)
+        _see_that_there_is_room(style_id, backend)
+        holder = backend.gallery.added.claim(style_id, job.id, backend.settings.pending_ttl_seconds, is_over)
         if holder != job.id:
             raise _taken(f"Another job is training a style {style_id!r}.")
     except (Problem, StoreUnavailable):

@@ -74,7 +74,7 @@ def test_what_is_unexpected_has_a_name_too(make_client, lines) -> None:
             raise RuntimeError("broken")
 
     app = make_client().app
-    app.state.store = BrokenStore(ApiSettings())
+    app.state.backend.store = BrokenStore(ApiSettings())
     with type(make_client())(app, raise_server_exceptions=False) as client:
         answer = client.get("/jobs", headers={"X-Request-ID": "proxy-2"})
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "proxy-2")

@@ -26,7 +26,7 @@ def test_importing_the_application_reads_no_settings() -> None:
 
 def test_the_process_is_alive_without_redis(make_client) -> None:
     client = make_client()
-    client.app.state.store = None
+    client.app.state.backend.store = None
     response = client.get("/livez")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
@@ -47,11 +47,11 @@ def client_without_redis(make_client):
 
     settings = ApiSettings(redis_url="redis://127.0.0.1:1/0")
     client = make_client()
-    client.app.state.store = RedisStore.connect(settings.redis_url, settings)
-    client.app.state.celery = make_celery(settings)
+    client.app.state.backend.store = RedisStore.connect(settings.redis_url, settings)
+    client.app.state.backend.celery = make_celery(settings)
     yield client
-    client.app.state.store.close()
-    client.app.state.celery.close()
+    client.app.state.backend.store.close()
+    client.app.state.backend.celery.close()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_is_unexpected_is_told_without_detail(make_client, error: Exception
             raise error
 
     app = make_client().app
-    app.state.store = BrokenStore(ApiSettings())
+    app.state.backend.store = BrokenStore(ApiSettings())
     client = type(make_client())(app, raise_server_exceptions=False)
     response = client.get("/jobs")
     assert (response.status_code, response.json()["code"]) == (500, "internal")

@@ -1,10 +1,12 @@
 """A server that has enough to do, or to keep."""
 
 from collections.abc import Iterator
+from time import sleep
 
 import pytest
 from redis import Redis
 
+from api.backpressure import LOOK_SECONDS
 from jobs.contract import Output, Progress, Status
 from jobs.protocol import Store
 
@@ -58,11 +60,13 @@ def test_a_redis_that_is_nearly_full_takes_no_more(make_client, png: bytes, redi
             redis.config_set("maxmemory", used * 3)
             assert client.post("/jobs", files=sent).status_code == 202
             redis.config_set("maxmemory", round(used * 1.5))
+            sleep(LOOK_SECONDS)
             refused = client.post("/jobs", files=sent)
         finally:
             redis.config_set("maxmemory", 0)
     assert (refused.status_code, refused.json()["code"]) == (503, "store_full")
     assert "NST_MAX_REDIS_PERCENT" in refused.json()["detail"]
+    sleep(LOOK_SECONDS)
     assert client.post("/jobs", files=sent).status_code == 202
 
 

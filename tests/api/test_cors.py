@@ -48,7 +48,7 @@ def test_every_header_that_is_documented_may_be_read(make_client) -> None:
 
 def test_faults_can_be_read_too(make_client) -> None:
     app = make_client(cors_origins=["*"]).app
-    app.state.store = None
+    app.state.backend.store = None
     client = type(make_client())(app, raise_server_exceptions=False)
     response = client.get("/jobs", headers={"Origin": PAGE})
     assert (response.status_code, response.headers["access-control-allow-origin"]) == (500, "*")

@@ -64,7 +64,7 @@ def test_a_key_whose_job_is_deleted_is_free(client, png: bytes) -> None:
 
 def test_a_key_whose_job_is_not_stored_yet_is_not(client, png: bytes, store, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(client.app.state.claims, "confirm", lambda *_: None)
+        patch.setattr(client.app.state.backend.claims, "confirm", lambda *_: None)
         first = send(client, png, size=64).json()["id"]
     store.delete(first)
     waits = send(client, png, size=64)

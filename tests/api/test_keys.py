@@ -292,6 +292,6 @@ def test_keys_stay_secret(guarded, png: bytes, caplog: pytest.LogCaptureFixture,
     for answer in answers:
         assert ADA not in answer().text  # type: ignore[attr-defined]
     assert ADA not in caplog.text
-    assert ADA not in repr(guarded.app.state.settings)
+    assert ADA not in repr(guarded.app.state.backend.settings)
     with redis.Redis.from_url(redis_url) as client:
         assert ADA.encode() not in b"".join(client.dump(key) + key for key in client.scan_iter())

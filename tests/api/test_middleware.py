@@ -37,7 +37,7 @@ def broken_client(make_client):
             raise RuntimeError
 
     app = make_client().app
-    app.state.store = BrokenStore(ApiSettings())
+    app.state.backend.store = BrokenStore(ApiSettings())
     client = type(make_client())(app, base_url="http://server", raise_server_exceptions=False)
     yield client
     client.close()

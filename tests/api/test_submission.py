@@ -537,13 +537,13 @@ def test_a_job_that_cannot_be_queued_is_not_kept(make_client, png: bytes) -> Non
     settings = ApiSettings(redis_url="redis://127.0.0.1:1/0")
     store = MemoryStore(settings)
     client = make_client()
-    client.app.state.store = store
-    client.app.state.celery = make_celery(settings)
+    client.app.state.backend.store = store
+    client.app.state.backend.celery = make_celery(settings)
     response = client.post("/jobs", files=files(png))
     assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
     assert int(response.headers["retry-after"]) > 0
     assert store.list_jobs().items == []
-    client.app.state.celery.close()
+    client.app.state.backend.celery.close()
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -555,9 +555,9 @@ def test_a_store_that_fails_leaves_neither_job_nor_message(make_client, redis_ur
             raise StoreUnavailable
 
     client = make_client()
-    client.app.state.store = FailingStore(ApiSettings())
+    client.app.state.backend.store = FailingStore(ApiSettings())
     assert client.post("/jobs", files=files(png)).status_code == 503
-    assert client.app.state.store.list_jobs().items == []
+    assert client.app.state.backend.store.list_jobs().items == []
     with redis.Redis.from_url(redis_url) as queue:
         assert queue.keys("nst:gatys*") == []
 
