@@ -70,7 +70,7 @@ async def let_in(backend: Backend, again: Idempotency) -> None:
 
 async def accept(
     job: Job,
-    images: Mapping[str, bytes],
+    images: dict[str, bytes],
     backend: Backend,
     wait: Wait,
     again: Idempotency,
@@ -81,12 +81,16 @@ async def accept(
 
     A request that was sent before gets the job that it made then.
 
+    Args:
+        images: to keep; taken out of it as soon as they are, as a request that waits is in no need of its memory.
+
     Raises:
         Problem: 429 as many jobs of the caller wait and run as may; 503 there is no room; 409, 422 as
             :meth:`Idempotency.earlier`.
         ExpiredJob: as :meth:`Idempotency.earlier`.
     """
     accepted = await run_in_threadpool(_accepted, job, images, backend, wait, again, caller_of(request))
+    images.clear()
     job_in_hand.set(accepted.id)
     if accepted.id != job.id:
         response.headers[REPLAYED] = "true"

@@ -64,7 +64,7 @@ def create_app(
         store = RedisStore.connect(settings.redis_url, settings, hurried=True)
         own.callback(store.close)
     if celery is None:
-        celery = make_celery(settings)
+        celery = make_celery(settings, hurried=True)
         own.callback(celery.close)
     roster, redis_memory = Roster(redis), RedisMemory(redis)
     backend = Backend(

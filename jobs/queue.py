@@ -15,7 +15,7 @@ from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from jobs.connection import tells_full
+from jobs.connection import SHORT_PATIENCE, tells_full
 from jobs.contract import Job, Method, Priority
 from jobs.errors import StoreFull, StoreUnavailable
 from jobs.settings import Settings
@@ -49,8 +49,12 @@ METHOD_QUEUES: dict[Method, str] = {"gatys": QUEUE_GATYS, "fast": QUEUE_FAST, "t
 _RETRY_POLICY = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5}
 
 
-def make_celery(settings: Settings) -> Celery:
-    """The Celery application, without tasks, as the front end sends with it and the worker adds its tasks to it."""
+def make_celery(settings: Settings, *, hurried: bool = False) -> Celery:
+    """The Celery application, without tasks, as the front end sends with it and the worker adds its tasks to it.
+
+    Args:
+        hurried: somebody waits, so that it is soon told when Redis does not answer.
+    """
     # Redis gives a message to a second worker when it is not acknowledged in this time, so it must outlast every job.
     visibility_timeout = settings.time_limit_seconds + 300
     app = Celery("nst", set_as_current=False)
@@ -66,6 +70,7 @@ def make_celery(settings: Settings) -> Celery:
             "socket_keepalive": True,
             "socket_connect_timeout": _CONNECT_TIMEOUT,
             "global_keyprefix": KEY_PREFIX,
+            **({"socket_timeout": SHORT_PATIENCE} if hurried else {}),
             **_RETRY_POLICY,
         },
         result_backend_transport_options={"visibility_timeout": visibility_timeout},

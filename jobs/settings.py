@@ -28,18 +28,24 @@ def _without_commas(text: object) -> object:
 _SECRET_BYTES = range(24, 65)
 
 
-def _signing_key(secret: SecretStr) -> SecretStr:
-    prefix, _, key = secret.get_secret_value().partition("_")
-    try:
-        long_enough = len(b64decode(key, validate=True)) in _SECRET_BYTES
-    except ValueError:
-        long_enough = False
-    if prefix != "whsec" or not long_enough:
-        raise ValueError("must be whsec_ and 24 to 64 bytes in base64")
+def _signing_keys(secret: SecretStr) -> SecretStr:
+    for whole in signing_keys(secret):
+        prefix, _, key = whole.partition("_")
+        try:
+            long_enough = len(b64decode(key, validate=True)) in _SECRET_BYTES
+        except ValueError:
+            long_enough = False
+        if prefix != "whsec" or not long_enough:
+            raise ValueError("must be whsec_ and 24 to 64 bytes in base64, or several of these separated by commas")
     return secret
 
 
-OptionalSecret = Annotated[Annotated[SecretStr, AfterValidator(_signing_key)] | None, BeforeValidator(_none_if_empty)]
+def signing_keys(secret: SecretStr) -> list[str]:
+    """The keys with which webhooks are signed, each by itself."""
+    return [key.strip() for key in secret.get_secret_value().split(",")]
+
+
+OptionalSecret = Annotated[Annotated[SecretStr, AfterValidator(_signing_keys)] | None, BeforeValidator(_none_if_empty)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 OptionalFolder = Annotated[DirectoryPath | None, BeforeValidator(_none_if_empty)]
 
@@ -93,8 +99,8 @@ class Settings(BaseSettings):
     )
     webhook_secret: OptionalSecret = Field(
         default=None,
-        description="The key with which webhooks are signed, whsec_ and 24 to 64 bytes in base64; without one, jobs "
-        "with a webhook are refused.",
+        description="The key with which webhooks are signed, whsec_ and 24 to 64 bytes in base64; or several, "
+        "separated by commas, with each of which they are; without one, jobs with a webhook are refused.",
     )
     webhook_progress_seconds: float = Field(
         default=5.0, ge=0.1, description="Seconds between two webhooks that tell of the progress of one job, at least."

@@ -12,6 +12,7 @@ from jobs.contract import now
 from jobs.errors import ForbiddenURL, UnknownJob
 from jobs.outbound import Resolve, outbound_client, system_resolve
 from jobs.protocol import Store
+from jobs.settings import signing_keys
 from jobs.webhooks import Event
 from worker.receivers import Receivers
 from worker.settings import WorkerSettings
@@ -49,7 +50,7 @@ class Deliverer:
         self._resolve = resolve
         # A receiver has its own time to answer.
         self._outbound = settings.model_copy(update={"url_timeout_seconds": settings.webhook_timeout_seconds})
-        self._signer = Webhook(secret.get_secret_value())
+        self._signers = [Webhook(key) for key in signing_keys(secret)]
         self._receivers = Receivers(max(1, settings.webhook_concurrency // _SHARES))
         self._jitter = random.Random()  # noqa: S311 - no secret
 
@@ -107,7 +108,8 @@ class Deliverer:
             "Content-Type": "application/json",
             "webhook-id": event.id,
             "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": self._signer.sign(event.id, at, event.body),
+            # A receiver that knows one of the keys is content.
+            "webhook-signature": " ".join(signer.sign(event.id, at, event.body) for signer in self._signers),
         }
         with outbound_client(self._outbound, self._resolve) as client:
             request = client.stream("POST", event.url, content=event.body.encode(), headers=headers)

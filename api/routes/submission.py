@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept, accepting_router, let_in
+from api.backend import Backend
 from api.body import sent_body
 from api.deps import BackendDep
 from api.errors import invalid_fields
@@ -53,6 +54,12 @@ async def create_job(
     With `Prefer: wait=N` the answer is the finished job (200), if it ends within N seconds.
     """
     await let_in(backend, again)
+    job, images = await _read_job(request, backend)
+    return await accept(job, images, backend, wait, again, request, response)
+
+
+async def _read_job(request: Request, backend: Backend) -> tuple[Job, dict[str, bytes]]:
+    """What a request makes: the job and its images, by the names that the store gives them."""
     settings, decoders = backend.settings, backend.decoders
     # One more file than there may be, so that too many are told by their own name.
     async with sent_body(request, backend, max_files=3 + 2 * settings.max_job_styles) as body:
@@ -68,7 +75,7 @@ async def create_job(
         await to_thread.run_sync(find_mask, content, submission.auto_mask, settings, limiter=decoders)
     job = _make_job(submission, images, settings)
     stored = {_stored_as(name, k): image.data for name, checked in images.items() for k, image in enumerate(checked)}
-    return await accept(job, stored, backend, wait, again, request, response)
+    return job, stored
 
 
 def _stored_as(name: str, k: int) -> str:

@@ -54,6 +54,20 @@ async def create_style(
     gallery.
     """
     await let_in(backend, again)
+    job, images = await _read_job(request, backend)
+    style_id = job.input.params["style_id"]
+    if await run_in_threadpool(again.earlier, job) is None:
+        await run_in_threadpool(_claim, style_id, job, backend, again)
+    try:
+        return await accept(job, images, backend, wait, again, request, response)
+    except (Problem, StoreUnavailable):
+        with suppress(StoreUnavailable):
+            await run_in_threadpool(backend.gallery.added.release, style_id, job.id)
+        raise
+
+
+async def _read_job(request: Request, backend: Backend) -> tuple[Job, dict[str, bytes]]:
+    """What a request makes: the job and its images, by the names that the store gives them."""
     settings, decoders = backend.settings, backend.decoders
     # One more file than photographs and a painting, so that too many are told by their own name.
     async with sent_body(request, backend, max_files=2 + MAX_PHOTOGRAPHS) as body:
@@ -62,16 +76,8 @@ async def create_style(
         files = await backend.fetcher.open(asked.files)
         painting, *photographs = [await check_image(name, file, settings, decoders) for name, file in files]
     _check_shapes(asked, painting, photographs)
-    job = _make_job(asked, painting, photographs)
-    if await run_in_threadpool(again.earlier, job) is None:
-        await run_in_threadpool(_claim, asked.id, job, backend, again)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}
-    try:
-        return await accept(job, stored, backend, wait, again, request, response)
-    except (Problem, StoreUnavailable):
-        with suppress(StoreUnavailable):
-            await run_in_threadpool(backend.gallery.added.release, asked.id, job.id)
-        raise
+    return _make_job(asked, painting, photographs), stored
 
 
 def _see_that_there_is_room(style_id: str, backend: Backend) -> None:

@@ -1,16 +1,27 @@
 """``Prefer: wait``."""
 
+import base64
+import gc
+import io
+import json.decoder
+import tracemalloc
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 from threading import Event
 from time import sleep
 
 import pytest
+from PIL import Image
 
+import api
+from api.settings import ApiSettings
 from jobs.contract import Job, JobInput, Status, Urls, new_job_id, now
 from jobs.errors import StoreUnavailable
 from jobs.news import Tell
 from jobs.protocol import Store
+from jobs.store import RedisStore
 
 APPLIED = "preference-applied"
 
@@ -21,6 +32,14 @@ def job_id(store: Store) -> str:
     job_input = JobInput(params={"size": 64}, content_sha256="c", style_sha256=["s"])
     store.create(Job(id=job_id, created_at=now(), input=job_input, urls=Urls.of(job_id)), {"content": b"c"})
     return job_id
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        sleep(0.05)
+    pytest.fail("the condition never came true")
 
 
 def only_job(store: Store) -> Job:
@@ -108,3 +127,33 @@ def test_a_job_that_was_accepted_is_answered_when_the_store_goes_away(
     response = client.post("/jobs", files={"content": png, "style": png}, headers={"Prefer": "wait=5"})
     assert (response.status_code, response.json()["status"]) == (202, "queued")
     assert get(response.json()["id"]).status is Status.QUEUED
+
+
+def test_a_request_that_waits_keeps_no_images(make_client, redis_url: str) -> None:
+    settings = ApiSettings(redis_url=redis_url)
+    client = make_client()
+    client.app.state.backend.store = store = RedisStore.connect(redis_url, settings)
+    big = io.BytesIO()
+    Image.effect_noise((1000, 1000), 100).save(big, "PNG")
+    url = f"data:image/png;base64,{base64.b64encode(big.getvalue()).decode()}"
+
+    def kept() -> int:
+        """Bytes that the API keeps of what it has read."""
+        gc.collect()
+        readers = (base64.__file__, json.decoder.__file__, str(Path(api.__file__).parent / "*"))
+        snapshot = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, name) for name in readers])
+        return sum(trace.size for trace in snapshot.traces)
+
+    tracemalloc.start()
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            post = threads.submit(
+                client.post, "/jobs", json={"content_url": url, "style_url": url}, headers={"Prefer": "wait=60"}
+            )
+            job = only_job(store)
+            wait_until(lambda: kept() < len(big.getvalue()) / 2)
+            store.request_cancel(job.id)
+            assert post.result().status_code == 200
+    finally:
+        tracemalloc.stop()
+        store.close()

@@ -111,25 +111,24 @@ def test_the_api_may_have_several_processes(system: System, folder: Path, up: St
     assert system.processes(folder) == {}
 
 
-@pytest.mark.parametrize("name", ["uvicorn", "redis-server", "--name gatys"])
-def test_what_ends_by_itself_is_started_again(system: System, folder: Path, up: Start, name: str) -> None:
+def test_what_ends_by_itself_is_started_again(system: System, folder: Path, up: Start) -> None:
     _, service = up(NST_LEASE_SECONDS="2", NST_REAPER_SECONDS="1")
-    running = service.submit(size=96, iterations=250)
-    service.started(running)
-    (pid,) = (pid for pid, command in system.processes(folder).items() if name in command)
-    os.kill(pid, signal.SIGKILL)
-    with Service(service.url) as again:
 
-        def succeeded() -> bool:
-            with suppress(httpx.TransportError):
-                answer = again.http.get(f"/jobs/{running}")
-                return answer.status_code == 200 and answer.json()["status"] == "succeeded"
-            return False
+    def succeeded(job_id: str) -> bool:
+        with suppress(httpx.TransportError):
+            answer = service.http.get(f"/jobs/{job_id}")
+            return answer.status_code == 200 and answer.json()["status"] == "succeeded"
+        return False
 
-        wait_for(succeeded)
-        again.succeeded(again.submit())
-    assert pid not in system.processes(folder)
-    assert any(name in command for command in system.processes(folder).values())
+    for name in ("uvicorn", "redis-server", "--name gatys"):
+        running = service.submit(size=96, iterations=250)
+        service.started(running)
+        (pid,) = (pid for pid, command in system.processes(folder).items() if name in command)
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda job_id=running: succeeded(job_id))
+        assert pid not in system.processes(folder)
+        assert any(name in command for command in system.processes(folder).values())
+    service.succeeded(service.submit())
 
 
 def test_what_ends_again_and_again_ends_all(system: System, folder: Path, up: Start) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
 from typing import get_args
 
@@ -48,6 +49,13 @@ def test_a_dead_redis_is_told(celery: Celery) -> None:
     with pytest.raises(StoreUnavailable):
         enqueue(app, a_job())
     app.close()
+
+
+def test_a_redis_that_does_not_answer_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with make_celery(Settings(redis_url=url), hurried=True) as celery, pytest.raises(StoreUnavailable):
+            enqueue(celery, a_job())
 
 
 def test_a_full_redis_is_told(redis_url: str, celery: Celery) -> None:

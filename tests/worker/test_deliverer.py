@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from standardwebhooks import Webhook as SignedWebhook
+from standardwebhooks import WebhookVerificationError
 
 from jobs.contract import Job, Webhook
 from jobs.memory import MemoryStore
@@ -29,10 +31,10 @@ RETRY = {"webhook_retry_seconds": 0.000001, "webhook_attempts": 3}
 class Desk:
     """A job that was canceled, whose receiver is to be told so, and one who tells it."""
 
-    def __init__(self, url: str, host: str, **settings: Any) -> None:
+    def __init__(self, url: str, host: str, secret: str = SECRET, **settings: Any) -> None:
         self.settings = WorkerSettings(**{"url_allowed_hosts": host, **RETRY, **settings})
         self.store = MemoryStore(self.settings)
-        self.deliverer = Deliverer(self.store, self.settings, SecretStr(SECRET))
+        self.deliverer = Deliverer(self.store, self.settings, SecretStr(secret))
         self.url = url
 
     def cancel(self, job: Job, owner: str = "") -> str:
@@ -72,6 +74,18 @@ def test_a_receiver_gets_the_job_signed(job: Job) -> None:
         assert path == "/painted?key=hunter2"
         assert headers["content-type"] == "application/json"
         assert headers["webhook-id"].startswith("msg_")
+
+
+def test_a_receiver_may_know_any_of_several_keys(job: Job) -> None:
+    new = "whsec_" + "bmV3a2V5" * 4
+    with Receiver() as receiver:
+        desk = Desk(receiver.url, receiver.host, secret=f"{new}, {SECRET}")
+        assert desk.deliver(desk.cancel(job)) == []
+        ((_, headers, body),) = receiver.requests
+        for key in (new, SECRET):
+            assert SignedWebhook(key).verify(body, headers) == receiver.messages()[0]
+        with pytest.raises(WebhookVerificationError):
+            SignedWebhook("whsec_" + "b3RoZXIx" * 4).verify(body, headers)
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
