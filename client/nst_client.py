@@ -201,13 +201,17 @@ class NSTClient:
         """``GET /jobs/{id}/result``: the picture's file."""
         return self._request("GET", f"/jobs/{job_id}/result").content
 
-    def thumbnail(self, job_id: str) -> bytes:
-        """``GET /jobs/{id}/thumbnail``: the picture small, a JPEG."""
-        return self._request("GET", f"/jobs/{job_id}/thumbnail").content
+    def thumbnail(self, job_id: str, side: int = 320) -> bytes:
+        """``GET /jobs/{id}/thumbnail``: the picture as a JPEG, whose longest side has so many pixels at most."""
+        return self._request("GET", f"/jobs/{job_id}/thumbnail", params={"side": side}).content
 
     def input(self, job_id: str, sha256: str) -> bytes:
         """``GET /jobs/{id}/inputs/{sha256}``: a file that was sent, by its digest in the job's ``input``."""
         return self._request("GET", f"/jobs/{job_id}/inputs/{sha256}").content
+
+    def input_thumbnail(self, job_id: str, sha256: str, side: int = 320) -> bytes:
+        """``GET /jobs/{id}/inputs/{sha256}/thumbnail``: that file as a JPEG, as :meth:`thumbnail`."""
+        return self._request("GET", f"/jobs/{job_id}/inputs/{sha256}/thumbnail", params={"side": side}).content
 
     def preview(self, job_id: str) -> bytes:
         """``GET /jobs/{id}/preview``: the latest intermediate picture, a JPEG."""

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import RETRY_AFTER
+from api.backend import Backend
 from api.deps import BackendDep, CallerDep, JobId
 from api.entity import JPEG_RESPONSES, image_responses, jpeg_response, lasting_headers, matches, named
 from api.errors import Problem, problems
@@ -20,8 +21,13 @@ from nst_core.picture import media_type, reduced_jpeg
 
 router = APIRouter(tags=["jobs"])
 
-#: Longest side of a thumbnail in pixels.
-_THUMBNAIL_SIDE = 320
+InputDigest = Annotated[str, Path(description="Of the file, as `input` of the job tells it.")]
+
+#: How large a thumbnail is made: on a list, or where a browser cannot show the file itself.
+ThumbnailSide = Annotated[int, Query(ge=16, le=2048, description="Pixels of the longest side, at most.")]
+
+#: Of thumbnails on a list.
+_SIDE = 320
 
 
 @router.get("/jobs", responses=problems(422, 503), summary="List jobs, newest first")
@@ -84,25 +90,19 @@ def get_result(job_id: JobId, backend: BackendDep, request: Request) -> Response
 @router.get(
     "/jobs/{job_id}/thumbnail",
     response_class=Response,
-    responses=problems(404, 409, 410, 503) | JPEG_RESPONSES,
+    responses=problems(404, 409, 410, 422, 503) | JPEG_RESPONSES,
     summary="Fetch the picture, small",
 )
-async def get_thumbnail(job_id: JobId, backend: BackendDep, request: Request) -> Response:
-    """The picture at 320 pixels or less, on white where it is transparent.  It never changes."""
+async def get_thumbnail(job_id: JobId, backend: BackendDep, request: Request, side: ThumbnailSide = _SIDE) -> Response:
+    """The picture as a JPEG, on white where it is transparent.  It never changes."""
     job = await run_in_threadpool(backend.store.get, job_id)
     if job.output is None:
         raise _no_result(job)
-    headers = lasting_headers(job, f"{job.output.sha256}-{_THUMBNAIL_SIDE}")
+    headers = lasting_headers(job, f"{job.output.sha256}-{side}")
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     result = await run_in_threadpool(backend.store.result, job_id)
-    try:
-        jpeg = await to_thread.run_sync(
-            reduced_jpeg, result, _THUMBNAIL_SIDE, picture_limits(backend.settings), limiter=backend.decoders
-        )
-    except InvalidImage as error:
-        raise Problem(404, "thumbnail_not_found", f"The picture cannot be reduced: {error}") from None
-    return Response(jpeg, media_type="image/jpeg", headers=headers | named(f"{job_id}-small", "image/jpeg"))
+    return await _thumbnail(result, side, backend, headers | named(f"{job_id}-small", "image/jpeg"))
 
 
 @router.get(
@@ -111,17 +111,10 @@ async def get_thumbnail(job_id: JobId, backend: BackendDep, request: Request) ->
     responses=problems(404, 410, 503) | image_responses("image/*"),
     summary="Fetch a file that was sent",
 )
-def get_input(
-    job_id: JobId,
-    sha256: Annotated[str, Path(description="Of the file, as `input` of the job tells it.")],
-    backend: BackendDep,
-    request: Request,
-) -> Response:
+def get_input(job_id: JobId, sha256: InputDigest, backend: BackendDep, request: Request) -> Response:
     """A file of which the job was made, as it was sent.  It never changes; its `ETag` is its SHA-256."""
     job = backend.store.get(job_id)
-    name = job.input.files.get(sha256)
-    if name is None:
-        raise Problem(404, "input_not_found", "The job was not sent such a file.")
+    name = _input_name(job, sha256)
     headers = lasting_headers(job, sha256)
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
@@ -131,6 +124,29 @@ def get_input(
     except InvalidImage:  # an earlier version took it
         kind = "application/octet-stream"
     return Response(data, media_type=kind, headers=headers | named(f"{job_id}-{name.replace('.', '-')}", kind))
+
+
+@router.get(
+    "/jobs/{job_id}/inputs/{sha256}/thumbnail",
+    response_class=Response,
+    responses=problems(404, 410, 422, 503) | JPEG_RESPONSES,
+    summary="Fetch a file that was sent, small",
+)
+async def get_input_thumbnail(
+    job_id: JobId, sha256: InputDigest, backend: BackendDep, request: Request, side: ThumbnailSide = _SIDE
+) -> Response:
+    """A picture of which the job was made, as a JPEG: upright, and on white where it is transparent.
+
+    Not every browser can show every kind of file that may be sent.
+    """
+    job = await run_in_threadpool(backend.store.get, job_id)
+    name = _input_name(job, sha256)
+    headers = lasting_headers(job, f"{sha256}-{side}")
+    if matches(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    data = await run_in_threadpool(backend.store.image, job_id, name)
+    name = f"{job_id}-{name.replace('.', '-')}-small"
+    return await _thumbnail(data, side, backend, headers | named(name, "image/jpeg"))
 
 
 @router.get(
@@ -165,6 +181,24 @@ def delete_job(job_id: JobId, backend: BackendDep) -> None:
     backend.store.delete(job_id)
     if job and job.method == "train":
         backend.gallery.added.release(job.input.params["style_id"], job_id)
+
+
+async def _thumbnail(data: bytes, side: int, backend: Backend, headers: dict[str, str]) -> Response:
+    """A file's picture, small."""
+    limits = picture_limits(backend.settings)
+    try:
+        jpeg = await to_thread.run_sync(reduced_jpeg, data, side, limits, limiter=backend.decoders)
+    except InvalidImage as error:
+        raise Problem(404, "thumbnail_not_found", f"The picture cannot be reduced: {error}") from None
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+
+def _input_name(job: Job, sha256: str) -> str:
+    """How the store calls a file of which a job was made."""
+    name = job.input.files.get(sha256)
+    if name is None:
+        raise Problem(404, "input_not_found", "The job was not sent such a file.")
+    return name
 
 
 def _no_result(job: Job) -> Problem:

@@ -53,7 +53,10 @@ def test_a_job_tells_when_to_ask_again_until_it_is_finished(client, store: Store
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        *(("GET", path) for path in ("", "/result", "/thumbnail", "/preview", f"/inputs/{SHA256}")),
+        *(
+            ("GET", path)
+            for path in ("", "/result", "/thumbnail", "/preview", f"/inputs/{SHA256}", f"/inputs/{SHA256}/thumbnail")
+        ),
         *(("POST", "/cancel"), ("DELETE", "")),
     ],
 )
@@ -64,7 +67,11 @@ def test_an_unknown_job_is_not_found(client, job_id: str, method: str, path: str
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", path) for path in ("", "/result", "/thumbnail", "/preview", f"/inputs/{SHA256}")] + [("POST", "/cancel")],
+    [
+        ("GET", path)
+        for path in ("", "/result", "/thumbnail", "/preview", f"/inputs/{SHA256}", f"/inputs/{SHA256}/thumbnail")
+    ]
+    + [("POST", "/cancel")],
 )
 def test_an_expired_job_is_gone(client, redis_url: str, job_id: str, method: str, path: str) -> None:
     with redis.Redis.from_url(redis_url) as keys:
@@ -217,6 +224,44 @@ def test_files_that_were_sent_are_there_unchanged(client, picture) -> None:
         assert response.headers["content-disposition"] == f'inline; filename="{job["id"]}-{name}"'
         assert response.headers["cache-control"].startswith("private, immutable, max-age=")
         assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGBA"), ("TIFF", "RGB"), ("HEIF", "RGB"), ("BMP", "P")])
+def test_files_that_were_sent_are_there_small_for_every_browser(client, picture, kind: str, mode: str) -> None:
+    content = picture(640, 400, mode=mode, kind=kind)
+    job = sent(client, [("content", content), ("style", content)])
+    path = f"/jobs/{job['id']}/inputs/{digest(content)}/thumbnail"
+    for query, size in (("", (320, 200)), ("?side=64", (64, 40)), ("?side=2048", (640, 400))):
+        response = client.get(path + query)
+        assert (response.status_code, response.headers["content-type"]) == (200, "image/jpeg")
+        assert Image.open(io.BytesIO(response.content)).size == size
+        assert response.headers["cache-control"].startswith("private, immutable, max-age=")
+        assert client.get(path + query, headers={"If-None-Match": response.headers["etag"]}).status_code == 304
+    assert client.get(f"{path}?side=32", headers={"If-None-Match": response.headers["etag"]}).status_code == 200
+
+
+def test_a_file_is_upright_when_it_is_small(client, picture) -> None:
+    exif = Image.Exif()
+    exif[274] = 6  # turned by a quarter
+    content = picture(640, 400, kind="JPEG", exif=exif)
+    job = sent(client, [("content", content), ("style", content)])
+    response = client.get(f"/jobs/{job['id']}/inputs/{digest(content)}/thumbnail")
+    assert Image.open(io.BytesIO(response.content)).size == (200, 320)
+
+
+@pytest.mark.parametrize("side", ["15", "2049", "x", "-1", "1e3"])
+def test_a_thumbnail_has_bounds(client, png: bytes, side: str) -> None:
+    job = sent(client, [("content", png), ("style", png)])
+    for path in ("thumbnail", f"inputs/{digest(png)}/thumbnail"):
+        response = client.get(f"/jobs/{job['id']}/{path}?side={side}")
+        assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "#/side")
+
+
+def test_what_is_no_image_to_this_version_has_no_thumbnail(client, job_id: str) -> None:
+    response = client.get(f"/jobs/{job_id}/inputs/c/thumbnail")
+    assert (response.status_code, response.json()["code"]) == (404, "thumbnail_not_found")
+    response = client.get(f"/jobs/{job_id}/inputs/d/thumbnail")
+    assert (response.status_code, response.json()["code"]) == (404, "input_not_found")
 
 
 def test_a_file_that_was_sent_twice_is_one(client, png: bytes) -> None:

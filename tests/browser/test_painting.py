@@ -192,6 +192,20 @@ def test_the_photograph_is_compared_by_mouse(result: Page) -> None:
     assert shown(result) == ["photograph", "painting"]
 
 
+def test_files_that_the_browser_cannot_show_are_compared(visit: Visit, service: Service) -> None:
+    content = BytesIO()
+    Image.new("RGB", (96, 64), ORANGE).save(content, "TIFF")
+    response = service.post_fast(files={"content": content.getvalue()}, output_format="tiff")
+    job_id = service.accepted(response)
+    service.succeeded(job_id)
+    page = visit(f"#/jobs/{job_id}", viewport={"width": 1280, "height": 1800})
+    expect(page.locator(".viewer-before")).to_be_visible()
+    assert shown(page) == ["painting", "painting"]
+    page.get_by_role("slider", name="How much of the photograph is shown").focus()
+    page.keyboard.press("End")
+    assert shown(page) == ["photograph", "photograph"]
+
+
 def test_the_photograph_is_compared_by_keyboard(result: Page) -> None:
     slider = result.get_by_role("slider", name="How much of the photograph is shown")
     slider.focus()

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { namesOf } from "./draft.js";
 import { moment } from "./format.js";
-import { picture } from "./picture.js";
+import { picture, visible } from "./picture.js";
 import { texts } from "./texts.js";
 
 const words = texts.job;
@@ -48,10 +48,22 @@ export function styleStrip(api, job) {
   /** @type {{path: string, name: string}[]} */
   const items = job.method === "fast"
     ? params.style_id.split(",").map((/** @type {string} */ style, /** @type {number} */ k) => ({ path: `styles/${style}/thumbnail`, name: names[k] ?? style }))
-    : digests.map((/** @type {string} */ digest, /** @type {number} */ k) => ({ path: `jobs/${job.id}/inputs/${digest}`, name: names[k] ?? params.title ?? "" }));
+    : digests.map((/** @type {string} */ digest, /** @type {number} */ k) => ({ path: `jobs/${job.id}/inputs/${digest}/thumbnail`, name: names[k] ?? params.title ?? "" }));
   if (!items.length) return null;
   return h("section", { class: "panel-part", "aria-labelledby": "styles-heading" },
     h("h2", { id: "styles-heading" }, words.styles(items.length)),
     h("ul", { class: "style-strip" }, items.map(({ path, name }) =>
       h("li", {}, picture(api, path, { alt: "", class: "style-picture" }), h("span", { class: "small" }, name)))));
+}
+
+/**
+ * The photograph of a job that has one, or what the server makes of it where the browser cannot show it.
+ *
+ * @param {import("./api.js").Api} api
+ * @param {any} job
+ * @param {AbortSignal} signal
+ */
+export async function photograph(api, job, signal) {
+  const path = `jobs/${job.id}/inputs/${job.input.content_sha256}`;
+  return visible(api, await api.blob(path, { signal }), `${path}/thumbnail`, signal);
 }

@@ -4,7 +4,7 @@ import { pause } from "./api.js";
 import { h, fill, icon } from "./dom.js";
 import { notice, told } from "./errors.js";
 import { duration, number, percent } from "./format.js";
-import { heading, nameOf, styleStrip } from "./job_head.js";
+import { heading, nameOf, photograph, styleStrip } from "./job_head.js";
 import { show } from "./picture.js";
 import { texts } from "./texts.js";
 
@@ -49,11 +49,11 @@ export function jobProgress({ api, announce, retitle }, begun, signal, draw) {
 
   async function showBackdrop() {
     try {
-      await show(backdrop, await api.blob(`jobs/${id}/inputs/${current.input.content_sha256}`, { signal }));
+      await show(backdrop, await photograph(api, current, signal));
       stage.style.setProperty("--ratio", String(backdrop.naturalWidth / backdrop.naturalHeight));
       backdrop.hidden = false;
     } catch {
-      // A kind of file that this browser cannot show.
+      // It is not there any more.
     }
   }
 

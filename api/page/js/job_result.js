@@ -6,7 +6,8 @@ import { notice, told, toldOf } from "./errors.js";
 import { evolution } from "./evolution.js";
 import { facts } from "./facts.js";
 import { againButton, deleteButton, linkButton, presetOptions } from "./job_actions.js";
-import { heading, nameOf, styleNames, styleStrip } from "./job_head.js";
+import { heading, nameOf, photograph, styleNames, styleStrip } from "./job_head.js";
+import { visible } from "./picture.js";
 import { fileName } from "./saving.js";
 import { texts } from "./texts.js";
 
@@ -70,14 +71,12 @@ export async function jobResult(context, job, signal, endings, draw) {
   download.href = keep(result);
   download.download = fileName([name, styleNames(job)], output.media_type);
   const [after, before] = await Promise.all([
-    visible(result, () => api.blob(`jobs/${id}/thumbnail`, { signal })),
-    input.content_sha256 && method !== "train"
-      ? api.blob(`jobs/${id}/inputs/${input.content_sha256}`, { signal }).then((blob) => visible(blob, null)).catch(() => null)
-      : null,
+    visible(api, result, `jobs/${id}/thumbnail`, signal),
+    input.content_sha256 && method !== "train" ? photograph(api, job, signal).catch(() => null) : null,
   ]);
   signal.throwIfAborted();
   const view = compare({
-    before: before && keep(before), after: keep(after ?? result), width: output.width, height: output.height, label: words.result(name),
+    before: before && keep(before), after: keep(after), width: output.width, height: output.height, label: words.result(name),
   });
   endings.push(view.close);
   fill(stage, view.element);
@@ -129,18 +128,3 @@ function trained({ draft }, job) {
     h("div", { class: "notice-text" }, h("p", { class: "notice-title" }, words.trained(nameOf(job))), use));
 }
 
-/**
- * A picture that the browser can show: this one, or what stands for it.
- *
- * @param {Blob} blob
- * @param {(() => Promise<Blob>) | null} instead
- * @returns {Promise<Blob | null>}
- */
-async function visible(blob, instead) {
-  try {
-    (await createImageBitmap(blob)).close();
-    return blob;
-  } catch {
-    return instead ? instead() : null;
-  }
-}

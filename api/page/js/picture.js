@@ -5,6 +5,9 @@ import { h } from "./dom.js";
 
 /** @typedef {import("./api.js").Api} Api */
 
+/** Longest side of what the server makes of a file that the browser cannot show, in pixels. */
+const INSTEAD = 1600;
+
 /** @type {WeakMap<Element, () => void>} */
 const waiting = new WeakMap();
 
@@ -42,6 +45,24 @@ export function picture(api, path, { alt, class: name = "" }) {
   });
   watch.observe(image);
   return image;
+}
+
+/**
+ * A picture that this browser can show: a file, or what the server makes of it.
+ *
+ * @param {import("./api.js").Api} api
+ * @param {Blob} file
+ * @param {string} thumbnail where the server has it smaller
+ * @param {AbortSignal} signal
+ * @returns {Promise<Blob>}
+ */
+export async function visible(api, file, thumbnail, signal) {
+  try {
+    (await createImageBitmap(file)).close();
+    return file;
+  } catch {
+    return api.blob(`${thumbnail}?side=${INSTEAD}`, { signal });
+  }
 }
 
 /**
