@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
-from tests.browser.conftest import Visit
+from tests.browser.conftest import NARROW, Visit
 from tests.browser.form import be_quick, choose_paintings, choose_photograph, choose_styles, small, unfold
 from tests.browser.watch import Watch
 from tests.service import Service
@@ -17,17 +17,32 @@ WIDTHS = (320, 1024, 1920)
 #: So high that nothing is behind what stays at the top or the bottom of the window.
 HEIGHT = 5000
 
+#: The elements that are too wide for the window.
+STICK_OUT = """() => [...document.querySelectorAll("body *")]
+    .filter((element) => element.getBoundingClientRect().right > innerWidth + 0.5)
+    .map((element) => `${element.localName}.${element.className}`)
+"""
+
 LONG = {"size": 128, "iterations": 5000}
 
 
+def resize(page: Page, width: int) -> None:
+    """Give the window a width, into which everything must fit."""
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.evaluate("scrollTo(0, 0)")
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        pytest.fail(f"too wide at {width} px: {page.evaluate(STICK_OUT)}")
+
+
 def check(page: Page) -> None:
-    """The view as it is now: at all widths, light and dark."""
+    """The view as it is now: at all widths, light and dark, and with large letters on a phone (WCAG 1.4.4)."""
     found = []
+    settings = page.context.new_cdp_session(page)
+    settings.send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
+    resize(page, NARROW["width"])
+    settings.send("Page.setFontSizes", {"fontSizes": {"standard": 16}})
     for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": HEIGHT})
-        page.evaluate("scrollTo(0, 0)")
-        sticks_out = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert sticks_out <= 0, f"{sticks_out} px too wide at {width} px"
+        resize(page, width)
         for colours in ("light", "dark"):
             page.emulate_media(color_scheme=colours)
             found += [f"{width} px, {colours}: {violation}" for violation in violations(page)]
