@@ -16,7 +16,7 @@ from api.schema import request_body
 from api.waiting import APPLIED_HEADER, Wait
 from jobs.contract import Job
 from jobs.errors import JobsError, StoreUnavailable, TooManyJobs
-from jobs.logs import about, job_in_hand
+from jobs.logs import job_in_hand
 from jobs.queue import enqueue
 
 #: Seconds after which a client may ask again for a job that is not finished.
@@ -89,6 +89,7 @@ async def accept(
             :meth:`Idempotency.earlier`.
         ExpiredJob: as :meth:`Idempotency.earlier`.
     """
+    job_in_hand.set(job.id)
     accepted = await run_in_threadpool(_accepted, job, images, backend, wait, again, caller_of(request))
     images.clear()
     job_in_hand.set(accepted.id)
@@ -109,10 +110,9 @@ def _accepted(
     job: Job, images: Mapping[str, bytes], backend: Backend, wait: Wait, again: Idempotency, caller: Caller
 ) -> Job:
     """The job, or the earlier one; all in one thread, as threads take turns slowly."""
-    with about(job.id):
-        earlier = again.earlier(job)
-        if earlier is None:
-            _accept(job, images, backend, again, caller)
+    earlier = again.earlier(job)
+    if earlier is None:
+        _accept(job, images, backend, again, caller)
     job = earlier or job
     return job if wait.seconds else _placed(job, backend)
 

@@ -26,8 +26,8 @@ MAX_VALUES = 20_000
 
 
 @asynccontextmanager
-async def sent_body(request: Request, backend: Backend, max_files: int = MAX_FILES) -> AsyncIterator[Body]:
-    """What a request brings, read within limits; uploaded files are closed afterwards.
+async def sent_body(request: Request, backend: Backend, max_files: int = MAX_FILES) -> AsyncIterator[tuple[Body, Take]]:
+    """What a request brings, read within limits, and what counts further bytes; uploaded files are closed afterwards.
 
     JSON takes several times its memory while it is parsed; as much of it is parsed at a time as images are decoded.
 
@@ -47,10 +47,10 @@ async def sent_body(request: Request, backend: Backend, max_files: int = MAX_FIL
         raise body_too_large(settings)
     with backend.body_room.for_one(declared) as take:
         if media_type == JSON_TYPE.encode():
-            yield await _json_object(request, settings, take, backend.decoders)
+            yield await _json_object(request, settings, take, backend.decoders), take
         else:
             async with multipart_form(request, settings, take, max_files) as form:
-                yield form
+                yield form, take
 
 
 async def _json_object(request: Request, settings: ApiSettings, take: Take, limiter: CapacityLimiter) -> dict[str, Any]:

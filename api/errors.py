@@ -23,7 +23,6 @@ from jobs.errors import (
     StoreFull,
     StoreUnavailable,
     StyleNotRemovable,
-    TooManyJobs,
     UnknownJob,
     UnreadableJob,
     URLTooLarge,
@@ -110,11 +109,9 @@ def invalid_fields(errors: list[tuple[str, str]], code: str = "invalid_options")
     return Problem(422, code, detail + ("; ..." if len(errors) > 3 else ""), errors=errors)
 
 
-def url_problem(error: OutboundError, field: str | None = None) -> Problem:
-    """422 for a URL that cannot be had, 413 for one with too many bytes; with the field in which it was sent."""
+def url_problem(error: OutboundError, field: str) -> Problem:
+    """422 for a URL that cannot be had, 413 for one with too many bytes, with the field in which it was sent."""
     status = 413 if isinstance(error, URLTooLarge) else 422
-    if field is None:
-        return Problem(status, error.code, str(error))
     return Problem(status, error.code, f"{field}: {error}", errors=[(field, str(error))])
 
 
@@ -123,9 +120,7 @@ def as_problem(error: JobsError) -> Problem:
     status = _JOBS_STATUSES[type(error)]
     if status == 503:
         logger.warning("%s (%r)", error, error.__cause__)
-    return Problem(
-        status, error.code, str(error), headers={"Retry-After": RETRY_AFTER} if status in (429, 503) else None
-    )
+    return Problem(status, error.code, str(error), headers={"Retry-After": RETRY_AFTER} if status == 503 else None)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -149,17 +144,12 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(JobNotFinished)
     @app.exception_handler(StoreUnavailable)
     @app.exception_handler(StyleNotRemovable)
-    @app.exception_handler(TooManyJobs)
     async def jobs_error(request: Request, error: JobsError) -> JSONResponse:
         return as_problem(error).response(request)
 
     @app.exception_handler(UnknownStyle)
     async def unknown_style(request: Request, error: UnknownStyle) -> JSONResponse:
         return Problem(404, error.code, str(error)).response(request)
-
-    @app.exception_handler(OutboundError)
-    async def outbound_error(request: Request, error: OutboundError) -> JSONResponse:
-        return url_problem(error).response(request)
 
     @app.exception_handler(HTTPException)
     async def http_exception(request: Request, error: HTTPException) -> JSONResponse:
@@ -180,7 +170,6 @@ _JOBS_STATUSES: dict[type[JobsError], int] = {
     ExpiredJob: 410,
     UnreadableJob: 410,
     JobNotFinished: 409,
-    TooManyJobs: 429,
     StoreUnavailable: 503,
     StoreFull: 503,
     StyleNotRemovable: 403,

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from api.errors import Problem, invalid_fields, url_problem
+from api.room import Take
 from api.settings import ApiSettings
 from jobs.errors import OutboundError, URLTooLarge
 from jobs.outbound import Resolve, check_url, fetch
@@ -59,13 +60,16 @@ class Fetcher:
         self._resolve = resolve
         self._limiter = CapacityLimiter(settings.url_fetches)
 
-    async def open(self, sent: Iterable[tuple[str, File]]) -> list[tuple[str, BinaryIO]]:
+    async def open(self, sent: Iterable[tuple[str, File]], take: Take) -> list[tuple[str, BinaryIO]]:
         """The files of one request, by the field to which each belongs, in their order.
 
         They are fetched one after the other, so that no more is kept than a request may bring.
 
+        Args:
+            take: counts the bytes that are fetched, as those of the body are.
+
         Raises:
-            Problem: 413 one of them, or all together, have too many bytes; 422 one cannot be had.
+            Problem: 413 one of them, or all together, have too many bytes; 422 one cannot be had; 503 there is no room.
         """
         opened: list[tuple[str, BinaryIO]] = []
         room = self._settings.max_request_bytes
@@ -75,6 +79,7 @@ class Fetcher:
                 continue
             if file.is_remote:
                 data = await to_thread.run_sync(self._fetched, file, room, limiter=self._limiter)
+                take(len(data))
             else:
                 data = await run_in_threadpool(self._unpacked, file)
             room -= len(data)

@@ -28,6 +28,9 @@ PAUSE = 1.0
 #: How Redis refuses writes as long as it cannot write them to its disk, or its memory is full.
 _FULL = ("MISCONF ", "command not allowed when used memory")
 
+#: How it refuses everything, or writes, while a replica or its master is away.
+_AWAY = ("NOREPLICAS ", "Link with MASTER is down")
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -131,9 +134,11 @@ def redis_within_reach() -> Iterator[None]:
     except ReadOnlyError as error:
         raise StoreUnavailable("The job store takes nothing at the moment.") from error
     except ResponseError as error:
-        if not tells_full(error):
-            raise
-        raise StoreFull from error
+        if tells_full(error):
+            raise StoreFull from error
+        if any(words in str(error) for words in _AWAY):
+            raise StoreUnavailable from error
+        raise
 
 
 class InRedis:

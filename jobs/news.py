@@ -1,5 +1,6 @@
 """What happens to jobs, told to those who watch them: by one thread for all watchers of a process."""
 
+import logging
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from threading import Event, Lock, Thread
@@ -7,6 +8,8 @@ from time import monotonic
 
 from jobs.contract import Job
 from jobs.errors import ExpiredJob, StoreUnavailable, UnknownJob
+
+logger = logging.getLogger(__name__)
 
 #: A job as it is, or why it is not.
 State = Job | UnknownJob | ExpiredJob
@@ -70,11 +73,13 @@ class News:
 
     def _run(self) -> None:
         while not self._closed.is_set():
+            # What changes meanwhile is told afterwards.
             try:
                 self._follow()
-            except (
-                StoreUnavailable
-            ):  # whoever asks the store is told so; what changes meanwhile is told when it is back
+            except StoreUnavailable:  # whoever asks the store is told so
+                self._closed.wait(RETRY_SECONDS)
+            except Exception:  # nobody would ever be told of anything again
+                logger.exception("changes of jobs cannot be followed")
                 self._closed.wait(RETRY_SECONDS)
 
     def _follow(self) -> None:

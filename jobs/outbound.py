@@ -85,7 +85,7 @@ def fetch(url: str, settings: Settings, *, max_bytes: int, resolve: Resolve = sy
     except httpx.TimeoutException:
         limit = f"{settings.url_timeout_seconds:g} seconds (NST_URL_TIMEOUT_SECONDS)"
         raise URLTimeout(f"It took longer than the limit of {limit}.") from None
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         raise UnusableAnswer("It leads to what is no URL.") from None
     except httpx.ConnectError:
         raise UnreachableURL("The host cannot be found or does not answer, or its certificate is not valid.") from None
@@ -112,7 +112,7 @@ def _body(response: httpx.Response, max_bytes: int) -> bytes:
 def _parsed(url: str, settings: Settings) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         raise ForbiddenURL("This is no URL.") from None
     _check_form(parsed, settings)
     return parsed
@@ -133,7 +133,11 @@ def _check_form(url: httpx.URL, settings: Settings) -> None:
     """Check what can be seen in a URL."""
     if url.scheme not in _DEFAULT_PORTS:
         raise ForbiddenURL("Only http and https URLs are allowed.")
-    if not url.host:
+    try:
+        named = url.host
+    except UnicodeError:  # an international name is decoded here
+        raise ForbiddenURL("The URL's host is no name.") from None
+    if not named:
         raise ForbiddenURL("The URL names no host.")
     if url.userinfo:
         raise ForbiddenURL("A URL with a user name or a password is not allowed.")

@@ -81,9 +81,9 @@ class Store(ABC):
 
     @abstractmethod
     def standing(self, job: Job) -> tuple[int | None, Tally]:
-        """How many jobs of its method are taken before this one, and what has become of all jobs so far.
+        """How many jobs of its method are taken before this one, None when it does not wait; and :meth:`tally`.
 
-        They are ordered by :func:`rank` and id; None when it does not wait.
+        Jobs are taken in the order of :func:`rank`, and of their ids.
         """
 
     @abstractmethod

@@ -15,7 +15,7 @@ from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from jobs.connection import SHORT_PATIENCE, tells_full
+from jobs.connection import tells_full
 from jobs.contract import Job, Method, Priority
 from jobs.errors import StoreFull, StoreUnavailable
 from jobs.settings import Settings
@@ -41,6 +41,9 @@ KEY_PREFIX = "nst:"
 
 #: Seconds for a connection to be made.
 _CONNECT_TIMEOUT = 2.0
+
+#: Seconds in which Redis must answer where somebody waits: the client that kombu makes asks it four times.
+_SHORT_PATIENCE = 0.75
 
 #: The queue of each method.
 METHOD_QUEUES: dict[Method, str] = {"gatys": QUEUE_GATYS, "fast": QUEUE_FAST, "train": QUEUE_TRAIN}
@@ -70,7 +73,7 @@ def make_celery(settings: Settings, *, hurried: bool = False) -> Celery:
             "socket_keepalive": True,
             "socket_connect_timeout": _CONNECT_TIMEOUT,
             "global_keyprefix": KEY_PREFIX,
-            **({"socket_timeout": SHORT_PATIENCE} if hurried else {}),
+            **({"socket_timeout": _SHORT_PATIENCE} if hurried else {}),
             **_RETRY_POLICY,
         },
         result_backend_transport_options={"visibility_timeout": visibility_timeout},

@@ -45,7 +45,8 @@ def signing_keys(secret: SecretStr) -> list[str]:
     return [key.strip() for key in secret.get_secret_value().split(",")]
 
 
-OptionalSecret = Annotated[Annotated[SecretStr, AfterValidator(_signing_keys)] | None, BeforeValidator(_none_if_empty)]
+SigningKeys = Annotated[SecretStr, AfterValidator(_signing_keys)]
+OptionalSigningKeys = Annotated[SigningKeys | None, BeforeValidator(_none_if_empty)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 OptionalFolder = Annotated[DirectoryPath | None, BeforeValidator(_none_if_empty)]
 
@@ -97,7 +98,7 @@ class Settings(BaseSettings):
         ge=1,
         description="Starts of one job, counting those whose worker died, before it fails with worker_lost.",
     )
-    webhook_secret: OptionalSecret = Field(
+    webhook_secret: OptionalSigningKeys = Field(
         default=None,
         description="The key with which webhooks are signed, whsec_ and 24 to 64 bytes in base64; or several, "
         "separated by commas, with each of which they are; without one, jobs with a webhook are refused.",

@@ -55,8 +55,8 @@ _OUTBOX = "nst:webhooks"
 
 _NEWS = "nst:news"
 
-#: How many of the oldest ids are looked at to drop those that expired, and with each how many-th new job: more often
-#: than not it takes longer than to write the job.
+#: To drop ids of expired jobs, so many of the oldest ids are looked at once in so many new jobs: each time would take
+#: longer than to write the new job.
 _SWEEP, _SWEEP_EVERY = 100, 10
 
 _TALLY = "nst:tally"

@@ -73,7 +73,7 @@ class Deliverer:
                         self.store.settle_webhook(job_id, event.put_back, retry_at=time() + self._wait(wait))
                         continue
                     status = self._send(event)
-            except (ForbiddenURL, httpx.HTTPError, httpx.InvalidURL) as error:
+            except (ForbiddenURL, httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
                 # Its text may name the address.
                 status, answer = 0, type(error).__name__
             else:
@@ -121,7 +121,7 @@ def _receiver(url: str) -> str:
     """What is called, however its name is written.
 
     Raises:
-        httpx.InvalidURL: it is no URL.
+        httpx.InvalidURL, UnicodeError: it is no URL.
     """
     parsed = httpx.URL(url)
     return f"{parsed.host.rstrip('.')}:{parsed.port or ''}"

@@ -53,3 +53,5 @@ class Heartbeat:
                 if reachable:  # told once, not four times a second
                     logger.warning("the job store cannot be reached; painting goes on")
                 reachable = False
+            except Exception:  # without a sign of life another worker would take the job
+                logger.exception("the lease cannot be renewed")

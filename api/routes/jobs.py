@@ -15,7 +15,7 @@ from api.errors import Problem, problems
 from api.uploads import picture_limits
 from api.waiting import APPLIED_HEADER, WaitDep
 from jobs.contract import Job, JobPage, Method, Status
-from jobs.errors import ExpiredJob, UnreadableJob
+from jobs.errors import ExpiredJob, StoreUnavailable, UnreadableJob
 from nst_core.errors import InvalidImage
 from nst_core.picture import media_type, reduced_jpeg
 
@@ -61,7 +61,8 @@ async def get_job(job_id: JobId, wait: WaitDep, backend: BackendDep, response: R
     """
     if wait.seconds:
         job = await wait.end_of(await run_in_threadpool(backend.store.get, job_id), response)
-        job = await run_in_threadpool(backend.line.with_place, job)
+        with suppress(StoreUnavailable):  # it was there when the wait began
+            job = await run_in_threadpool(backend.line.with_place, job)
     else:  # all at one go: threads take turns slowly
         job = await run_in_threadpool(lambda: backend.line.with_place(backend.store.get(job_id)))
     if not job.status.is_final:

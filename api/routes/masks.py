@@ -56,7 +56,7 @@ async def create_mask(request: Request, backend: BackendDep) -> Response:
 
     It may be sent, or a better one, as `mask` of a job.
     """
-    async with sent_body(request, backend) as body:
+    async with sent_body(request, backend) as (body, take):
         reader = FormReader(body, files=("content",), texts={"auto_mask": str}, repeatable=())
         reader.require("content")
         kind = reader.text("auto_mask") or _DEFAULT
@@ -64,7 +64,7 @@ async def create_mask(request: Request, backend: BackendDep) -> Response:
             reader.refuse("auto_mask", f"must be one of {', '.join(AUTO_MASKS)}")
         if reader.errors:
             raise invalid_fields(list(reader.errors.items()))
-        ((_, content),) = await backend.fetcher.open([("content", file) for file in reader.files["content"]])
+        ((_, content),) = await backend.fetcher.open([("content", file) for file in reader.files["content"]], take)
         asked = (content.read(), cast(AutoMask, kind), backend.settings)
         mask = await to_thread.run_sync(find_mask, *asked, limiter=backend.decoders)
         png = await to_thread.run_sync(encode, mask, limiter=backend.decoders)

@@ -62,12 +62,12 @@ async def _read_job(request: Request, backend: Backend) -> tuple[Job, dict[str, 
     """What a request makes: the job and its images, by the names that the store gives them."""
     settings, decoders = backend.settings, backend.decoders
     # One more file than there may be, so that too many are told by their own name.
-    async with sent_body(request, backend, max_files=3 + 2 * settings.max_job_styles) as body:
+    async with sent_body(request, backend, max_files=3 + 2 * settings.max_job_styles) as (body, take):
         submission = await run_in_threadpool(read_submission, body, settings, backend.gallery)
         await check_webhook(submission.webhook, backend.fetcher)
         sent = [(name, file) for name, files in submission.files.items() for file in files]
         images: Images = {}
-        for name, file in await backend.fetcher.open(sent):
+        for name, file in await backend.fetcher.open(sent, take):
             images.setdefault(name, []).append(await check_image(name, file, settings, decoders))
     if submission.auto_mask:
         # A worker finds the same one, or would fail where none is found.

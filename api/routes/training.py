@@ -70,10 +70,10 @@ async def _read_job(request: Request, backend: Backend) -> tuple[Job, dict[str, 
     """What a request makes: the job and its images, by the names that the store gives them."""
     settings, decoders = backend.settings, backend.decoders
     # One more file than photographs and a painting, so that too many are told by their own name.
-    async with sent_body(request, backend, max_files=2 + MAX_PHOTOGRAPHS) as body:
+    async with sent_body(request, backend, max_files=2 + MAX_PHOTOGRAPHS) as (body, take):
         asked = await run_in_threadpool(read_style_request, body, settings)
         await check_webhook(asked.webhook, backend.fetcher)
-        files = await backend.fetcher.open(asked.files)
+        files = await backend.fetcher.open(asked.files, take)
         painting, *photographs = [await check_image(name, file, settings, decoders) for name, file in files]
     _check_shapes(asked, painting, photographs)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}

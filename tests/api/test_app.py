@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from inspect import iscoroutinefunction
 
 import pytest
@@ -35,9 +36,15 @@ def test_the_process_is_alive_while_all_its_threads_wait() -> None:
     assert iscoroutinefunction(livez)
 
 
-def test_ready_says_how_many_workers_answer(client) -> None:
+def test_ready_says_how_many_workers_are_there(client) -> None:
     response = client.get("/readyz")
     assert (response.status_code, response.json()) == (200, {"status": "ok", "redis": "ok", "workers": 0})
+
+
+def test_many_may_ask_at_once_whether_it_is_ready(client) -> None:
+    with ThreadPoolExecutor(40) as threads:
+        answers = list(threads.map(lambda _: client.get("/readyz").status_code, range(120)))
+    assert set(answers) == {200}
 
 
 @pytest.fixture

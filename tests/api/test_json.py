@@ -453,3 +453,25 @@ def test_the_defaults_of_the_document_are_accepted(client, png: bytes) -> None:
     assert "precision" in defaults
     sent = defaults | {"content": data_url(png), "style": data_url(png)}
     assert client.post("/jobs", json=sent).status_code == 202
+
+
+def test_what_is_fetched_takes_room_among_the_bodies(make_fetching, file_server: Files, picture) -> None:
+    size = 50_000
+    client = make_fetching(max_request_bytes=size, max_bodies_bytes=size)
+    noise = io.BytesIO()
+    Image.effect_noise((100, 100), 100).save(noise, "PNG")
+    urls = {"content_url": file_server.put("/a", noise.getvalue()), "style_url": file_server.put("/b", picture())}
+    with client.app.state.backend.body_room.for_one(0) as take:
+        take(size - len(noise.getvalue()))
+        response = client.post("/jobs", json=urls)
+        refused(response, "bodies_full", 503)
+        assert "NST_MAX_BODIES_BYTES" in response.json()["detail"]
+    assert client.post("/jobs", json=urls).status_code == 202
+    assert client.app.state.backend.body_room._taken == 0
+
+
+@pytest.mark.parametrize("field", ["content_url", "style_url", "webhook"])
+def test_a_host_that_is_no_name_is_refused(make_client, png: bytes, field: str) -> None:
+    client = make_client(webhook_secret="whsec_" + "c2VjcmV0" * 4)
+    fields = {"content_url": data_url(png), "style_url": data_url(png), field: "http://xn--a/x.png"}
+    assert field in str(refused(client.post("/jobs", json=fields), "url_not_allowed"))

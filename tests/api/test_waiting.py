@@ -157,3 +157,15 @@ def test_a_request_that_waits_keeps_no_images(make_client, redis_url: str) -> No
     finally:
         tracemalloc.stop()
         store.close()
+
+
+def test_a_job_that_was_waited_for_is_told_also_without_its_place(
+    client, store: Store, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(job: Job) -> object:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(store, "standing", away)
+    response = client.get(f"/jobs/{job_id}", headers={"Prefer": "wait=1"})
+    assert (response.status_code, response.json()["status"]) == (200, "queued")
+    assert client.get(f"/jobs/{job_id}").status_code == 503

@@ -64,6 +64,29 @@ def server(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     server.wait(10)
 
 
+@pytest.mark.parametrize("refused", ["writes", "everything"])
+def test_one_whose_replica_or_master_is_away_is_told_and_passes(
+    folder: Path, server: "subprocess.Popen[bytes]", refused: str
+) -> None:
+    keeper = Keeper.connect(f"unix://{folder}/redis.sock")
+    with closing(keeper), connect(f"unix://{folder}/redis.sock") as admin:
+        until_it_works(keeper, "before")
+        if refused == "writes":
+            admin.config_set("min-replicas-to-write", 1)
+        else:
+            admin.config_set("replica-serve-stale-data", "no")
+            admin.replicaof("127.0.0.1", "1")
+        actions: list[Callable[[], object]] = [lambda: keeper.write("x"), keeper.count]
+        for action in [*actions, keeper.read, keeper.counted] if refused == "everything" else actions:
+            with pytest.raises(StoreUnavailable) as error:
+                action()
+            assert type(error.value) is StoreUnavailable  # and not full
+        admin.config_set("min-replicas-to-write", 0)
+        admin.replicaof("NO", "ONE")
+        until_it_works(keeper, "after")
+        assert keeper.read() == b"after"
+
+
 def test_a_full_disk_is_told_and_passes(folder: Path, server: "subprocess.Popen[bytes]") -> None:
     def write_much() -> None:
         for k in range(1000):

@@ -1,10 +1,10 @@
 """Who watches a job is told what becomes of it; one suite for every store."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Queue
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 import redis
@@ -147,6 +147,26 @@ def test_who_watches_learns_that_the_job_has_expired(make_store: MakeStore, monk
     job_id, watcher = add_job(store), Watcher()
     with store.watch(job_id, watcher.told.put):
         watcher.until(lambda state: isinstance(state, ExpiredJob))
+
+
+def test_what_nobody_foresaw_does_not_end_the_news(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(news, "RETRY_SECONDS", 0.05)
+    job_id, watcher, broken = add_job(store), Watcher(), Event()
+
+    def look(job_ids: list[str]) -> Mapping[str, State]:
+        broken.set()
+        raise RuntimeError("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._news, "_look", look)
+        with store.watch(job_id, watcher.told.put):
+            assert broken.wait(PATIENCE)
+            patch.undo()
+            store.request_cancel(job_id)
+            watcher.until_status(Status.CANCELED)
+    assert "RuntimeError: broken" in caplog.text
 
 
 def test_a_watch_can_begin_and_end_while_redis_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

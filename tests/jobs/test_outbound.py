@@ -143,6 +143,9 @@ def test_odd_spellings_of_an_address_are_seen_through(host: str) -> None:
         ("http://host:99999/", "Port 99999"),
         ("http://[::1/", "no URL"),
         ("http://a\x00b/", "no URL"),
+        ("http://\ud800/", "no URL"),
+        ("http://xn--/", "no name"),
+        ("http://xn--a/", "no name"),
     ],
 )
 def test_what_is_no_plain_url_is_refused(url: str, told: str) -> None:
@@ -155,7 +158,7 @@ def test_what_is_no_plain_url_is_refused(url: str, told: str) -> None:
         fetch(url, Settings(), max_bytes=1, resolve=resolver)
 
 
-@given(st.text() | st.text().map("http://{}".format) | st.text("a.:/@[]0x7f%", max_size=20).map("http://{}".format))
+@given(st.text() | st.text().map("http://{}".format) | st.text("a.:/@[]0x7f%n-", max_size=20).map("http://x{}".format))
 def test_any_text_is_a_url_or_refused(url: str) -> None:
     for answer in (resolving("127.0.0.1"), unresolvable):
         with pytest.raises(OutboundError):
@@ -326,7 +329,9 @@ def test_each_redirect_is_checked(server: Server, target: str) -> None:
         fetch(server.url("/"), server.settings(), max_bytes=1, resolve=resolve)
 
 
-@pytest.mark.parametrize("target", ["http://[", "A:0", "http://", "http:", "//", "http://h:x/", "\x7f", "data:,x"])
+@pytest.mark.parametrize(
+    "target", ["http://[", "A:0", "http://", "http:", "//", "http://h:x/", "\x7f", "data:,x", "http://xn--a/"]
+)
 def test_a_redirect_to_nonsense_is_a_named_error(server: Server, target: str) -> None:
     server.answers["/"] = leading_to(target)
     with pytest.raises(OutboundError):

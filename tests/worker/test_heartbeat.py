@@ -56,6 +56,21 @@ def test_a_lost_lease_is_noticed(store: MemoryStore, job_id: str) -> None:
         wait_until(lambda: beat.lost)
 
 
+def test_what_nobody_foresaw_does_not_end_it(
+    store: MemoryStore, job_id: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(job_id: str, token: str) -> bool:
+        raise RuntimeError("broken")
+
+    with Heartbeat(store, job_id, "a") as beat:
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "renew", broken)
+            wait_until(lambda: "RuntimeError: broken" in caplog.text)
+        store.request_cancel(job_id)
+        wait_until(lambda: beat.canceled)
+        assert not beat.lost
+
+
 def test_a_store_that_is_away_is_told_once_and_asked_again(
     store: MemoryStore, job_id: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
