@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.backend import Backend, caller_of
+from api.backend import Backend
 from api.backpressure import QUEUE_RETRY_AFTER, see_that_there_is_room
 from api.errors import Problem, problems
 from api.idempotency import REPLAYED, REPLAYED_HEADER, Idempotency
@@ -90,7 +90,7 @@ async def accept(
         ExpiredJob: as :meth:`Idempotency.earlier`.
     """
     job_in_hand.set(job.id)
-    accepted = await run_in_threadpool(_accepted, job, images, backend, wait, again, caller_of(request))
+    accepted = await run_in_threadpool(_accepted, job, images, backend, wait, again)
     images.clear()
     job_in_hand.set(accepted.id)
     if accepted.id != job.id:
@@ -106,13 +106,11 @@ async def accept(
     return job
 
 
-def _accepted(
-    job: Job, images: Mapping[str, bytes], backend: Backend, wait: Wait, again: Idempotency, caller: Caller
-) -> Job:
+def _accepted(job: Job, images: Mapping[str, bytes], backend: Backend, wait: Wait, again: Idempotency) -> Job:
     """The job, or the earlier one; all in one thread, as threads take turns slowly."""
     earlier = again.earlier(job)
     if earlier is None:
-        _accept(job, images, backend, again, caller)
+        _accept(job, images, backend, again, wait.caller)
     job = earlier or job
     return job if wait.seconds else _placed(job, backend)
 

@@ -88,8 +88,8 @@ class ApiSettings(Settings):
     max_bodies_bytes: int = Field(
         default=512_000_000,
         ge=1,
-        description="Bytes of all bodies that are in hand at the same time; further ones are refused. At least "
-        "`NST_MAX_REQUEST_BYTES` in any case.",
+        description="Bytes of all bodies, and of the files that were fetched for them, in hand at the same time; "
+        "further ones are refused. At least `NST_MAX_REQUEST_BYTES` in any case.",
     )
     body_timeout_seconds: float = Field(
         default=60.0, ge=0.1, le=86_400, description="Longest that the body of a request may take to arrive."

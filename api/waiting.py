@@ -8,14 +8,12 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
 
-from api.backend import backend_of, caller_of
+from api.backend import Backend, backend_of, caller_of
 from api.errors import invalid_fields
 from api.keys import Caller
-from api.places import NoPlace, Places
-from api.watching import Watches
+from api.places import NoPlace
 from jobs.contract import Job
 from jobs.errors import JobsError
-from jobs.protocol import Store
 
 APPLIED = "Preference-Applied"
 
@@ -30,14 +28,11 @@ class Wait:
     Attributes:
         seconds: 0 when it does not.
         caller: who waits.
-        waiters: what limits how many wait at the same time.
     """
 
     seconds: int
-    store: Store
-    watches: Watches
     caller: Caller
-    waiters: Places
+    backend: Backend
 
     async def end_of(self, job: Job, response: Response) -> Job:
         """The job when it has ended, or as it is after that time; at once where too many wait already.
@@ -46,10 +41,10 @@ class Wait:
         """
         if not self.seconds or job.status.is_final:
             return job
-        with suppress(NoPlace), self.waiters.taken_by(self.caller):
+        with suppress(NoPlace), self.backend.waiters.taken_by(self.caller):
             response.headers[APPLIED] = f"wait={self.seconds}"
             with suppress(JobsError, TimeoutError):
-                async with asyncio.timeout(self.seconds), self.watches.of(job.id, self.store) as watch:
+                async with asyncio.timeout(self.seconds), self.backend.watches.of(job.id, self.backend.store) as watch:
                     async for job in watch:
                         if job.status.is_final:
                             break
@@ -78,7 +73,7 @@ async def preferred_wait(
     if not (asked.isascii() and asked.isdigit()) or len(asked) > 9 or int(asked) > most:
         reason = f"wait must be a whole number of seconds, at most {most} (NST_MAX_WAIT_SECONDS)"
         raise invalid_fields([("Prefer", reason)], "invalid_header")
-    return Wait(int(asked), backend.store, backend.watches, caller_of(request), backend.waiters)
+    return Wait(int(asked), caller_of(request), backend)
 
 
 def _waits(headers: list[str]) -> Iterator[str]:
