@@ -98,17 +98,19 @@ class NSTClient:
         """``POST /jobs``: the job as accepted.
 
         Args:
-            content: the picture to paint.
+            content: the picture to paint.  Text is always a URL, here and of the style; a file of this machine is
+                named by a ``Path``.
             style: the painting.
             style_id: a style of the gallery instead.
             idempotency_key: sent again with the same request, it is answered with the same job, also after this
                 program was started anew; by default one for each call.
-            options: the other fields; lists are sent as such, ``None`` is not sent.
+            options: the other fields; lists and ``metadata`` are sent as such, ``None`` is not sent.  Files of other
+                fields go with :meth:`submit_files`.
         """
         given = {"content": content, "style": style}
         files = [(name, picture) for name, picture in given.items() if isinstance(picture, Path | bytes)]
-        fields = {name: picture for name, picture in given.items() if isinstance(picture, str)}
-        return self.submit_files(files, {**fields, "style_id": style_id, **options}, idempotency_key)
+        urls = {f"{name}_url": picture for name, picture in given.items() if isinstance(picture, str)}
+        return self.submit_files(files, {**urls, "style_id": style_id, **options}, idempotency_key)
 
     def submit_files(
         self,
@@ -117,10 +119,13 @@ class NSTClient:
         idempotency_key: str | None = None,
     ) -> Job:
         """``POST /jobs`` with files for any fields, of which some may come several times: the job as accepted."""
-        sent = [(name, (file.name, file.read_bytes()) if isinstance(file, Path) else file) for name, file in files]
-        data = {name: _as_field(value) for name, value in fields.items() if value is not None}
+        # A file without a name is a field.  As fields they would be sent in a form of another type where no file is.
+        parts: list[tuple[str, Any]] = [
+            (name, (None, _as_field(value))) for name, value in fields.items() if value is not None
+        ]
+        parts += [(name, (file.name, file.read_bytes()) if isinstance(file, Path) else file) for name, file in files]
         headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
-        return self._json("POST", "/jobs", files=sent, data=data, headers=headers)
+        return self._json("POST", "/jobs", files=parts, headers=headers)
 
     def get(self, job_id: str) -> Job:
         """``GET /jobs/{id}``: the job as it is now."""
@@ -287,6 +292,8 @@ def _pause(response: httpx.Response) -> int | None:
 def _as_field(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
+    if isinstance(value, Mapping):
+        return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

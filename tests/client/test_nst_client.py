@@ -1,10 +1,9 @@
-"""The client, against a server that answers as it is told; tests/integration has the real one."""
+"""The client, against a server that answers as it is told; test_with_the_application.py has the real one."""
 
 import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,15 +88,11 @@ def test_this_machine_is_reached_without_the_proxy(script: Script, monkeypatch: 
         assert client.get("x") == {}
 
 
-def test_a_job_is_sent_as_a_form_with_the_key(script: Script, client: NSTClient, tmp_path: Path) -> None:
-    (tmp_path / "photo.jpg").write_bytes(b"a photograph")
+def test_a_job_is_sent_with_the_key_and_without_what_is_none(script: Script, client: NSTClient) -> None:
     script.will(202, {"id": "x"})
-    sent = client.submit(tmp_path / "photo.jpg", "https://example.com/p.jpg", color=["style", "luminance"], tile=None)
-    assert sent == {"id": "x"}
+    assert client.submit(b"a photograph", b"a painting", tile=None) == {"id": "x"}
     method, path, headers, body = script.asked[0]
     assert (method, path, headers["Authorization"]) == ("POST", "/jobs", "Bearer secret")
-    for part in (b'name="content"; filename="photo.jpg"', b"a photograph", b"https://example.com", b"style,luminance"):
-        assert part in body
     assert headers["Idempotency-Key"]
     assert b"tile" not in body
     assert b"style_id" not in body
