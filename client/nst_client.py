@@ -153,7 +153,9 @@ class NSTClient:
 
         Raises:
             RequestRefused: also when the job was deleted meanwhile.
-            TimeoutError: the job has not ended within so many seconds.
+            Unreachable: several streams one after the other brought nothing at all.
+            TimeoutError: the job has not ended within so many seconds; told when the server says something next, as it
+                does every 15 seconds unless its settings say otherwise.
         """
         deadline = monotonic() + timeout if timeout is not None else float("inf")
         had, failures = "", 0
@@ -163,22 +165,22 @@ class NSTClient:
                 raise TimeoutError(f"job {job_id} has not ended within {timeout:g} s")
             try:
                 for event in self._stream(job_id, had, min(60.0, left)):
-                    had, failures = event.id, 0
-                    yield event
-                    if event.name == "done":
-                        return
+                    failures = 0
+                    if event is not None:
+                        had = event.id
+                        yield event
+                        if event.name == "done":
+                            return
                     if monotonic() > deadline:
                         break
             except RequestRefused as refused:
                 failures += 1
                 if refused.status != 503 or refused.code == TOO_MANY_STREAMS or failures > RETRIES:
                     raise
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            except httpx.TransportError as error:  # there is nobody, it broke off, or nothing came for long
                 failures += 1
                 if failures > RETRIES:
                     raise Unreachable(f"{self.url} cannot be reached: {error}") from None
-            except httpx.TransportError:  # it broke off, or nothing came for long
-                failures = 0
             sleep(max(0.0, min(RECONNECT_AFTER, deadline - monotonic())))
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
@@ -238,7 +240,8 @@ class NSTClient:
         """``DELETE /jobs/{id}``: the job is forgotten with all its pictures."""
         self._request("DELETE", f"/jobs/{job_id}")
 
-    def _stream(self, job_id: str, had: str, read_timeout: float) -> Iterator[Event]:
+    def _stream(self, job_id: str, had: str, read_timeout: float) -> Iterator[Event | None]:
+        """The events of one connection; None for what else shows that the server is there."""
         headers = {"Last-Event-ID": had} if had else {}
         timeout = httpx.Timeout(60, read=read_timeout)
         with self._http.stream("GET", f"/jobs/{job_id}/events", headers=headers, timeout=timeout) as response:
@@ -255,6 +258,8 @@ class NSTClient:
                         if fields["event"] == "gone":
                             raise RequestRefused(data["status"], data)
                         yield Event(fields["event"], data, fields["id"])
+                    else:
+                        yield None
                     fields = {}
         raise httpx.RemoteProtocolError("the stream ended before the job")
 

@@ -163,6 +163,22 @@ def test_events_go_on_where_the_stream_broke_off(script: Script, client: NSTClie
     assert [headers.get("Last-Event-ID") for _, _, headers, _ in script.asked] == [None, "1", "1", "1"]
 
 
+@pytest.mark.parametrize("status", [BREAKS_OFF, 200])
+def test_streams_that_bring_nothing_are_not_asked_for_for_ever(script: Script, client: NSTClient, status: int) -> None:
+    script.will(status, b"")
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        client.wait("x")
+    assert len(script.asked) == 1 + nst_client.RETRIES
+
+
+@pytest.mark.parametrize("sign", [b"retry: 2000\n\n", b": keep-alive\n\n"])
+def test_a_server_that_shows_itself_is_asked_until_the_job_ends(script: Script, client: NSTClient, sign: bytes) -> None:
+    for _ in range(2 * nst_client.RETRIES):
+        script.will(BREAKS_OFF).will(200, sign)
+    script.will(200, event("done", {"status": "succeeded"}, "1"))
+    assert client.wait("x") == {"status": "succeeded"}
+
+
 def test_the_wait_ends_with_the_job(script: Script, client: NSTClient) -> None:
     script.will(200, event("status", {}, "1") + event("done", {"status": "succeeded"}, "2"))
     assert client.wait("x") == {"status": "succeeded"}
