@@ -98,17 +98,19 @@ class NSTClient:
         """``POST /jobs``: the job as accepted.
 
         Args:
-            content: the picture to paint.
+            content: the picture to paint.  Text is always a URL, here and of the style; a file of this machine is
+                named by a ``Path``.
             style: the painting.
             style_id: a style of the gallery instead.
             idempotency_key: sent again with the same request, it is answered with the same job, also after this
                 program was started anew; by default one for each call.
-            options: the other fields; lists are sent as such, ``None`` is not sent.
+            options: the other fields; lists and ``metadata`` are sent as such, ``None`` is not sent.  Files of other
+                fields go with :meth:`submit_files`.
         """
         given = {"content": content, "style": style}
         files = [(name, picture) for name, picture in given.items() if isinstance(picture, Path | bytes)]
-        fields = {name: picture for name, picture in given.items() if isinstance(picture, str)}
-        return self.submit_files(files, {**fields, "style_id": style_id, **options}, idempotency_key)
+        urls = {f"{name}_url": picture for name, picture in given.items() if isinstance(picture, str)}
+        return self.submit_files(files, {**urls, "style_id": style_id, **options}, idempotency_key)
 
     def submit_files(
         self,
@@ -117,10 +119,13 @@ class NSTClient:
         idempotency_key: str | None = None,
     ) -> Job:
         """``POST /jobs`` with files for any fields, of which some may come several times: the job as accepted."""
-        sent = [(name, (file.name, file.read_bytes()) if isinstance(file, Path) else file) for name, file in files]
-        data = {name: _as_field(value) for name, value in fields.items() if value is not None}
+        # A file without a name is a field.  As fields they would be sent in a form of another type where no file is.
+        parts: list[tuple[str, Any]] = [
+            (name, (None, _as_field(value))) for name, value in fields.items() if value is not None
+        ]
+        parts += [(name, (file.name, file.read_bytes()) if isinstance(file, Path) else file) for name, file in files]
         headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
-        return self._json("POST", "/jobs", files=sent, data=data, headers=headers)
+        return self._json("POST", "/jobs", files=parts, headers=headers)
 
     def get(self, job_id: str) -> Job:
         """``GET /jobs/{id}``: the job as it is now."""
@@ -148,7 +153,9 @@ class NSTClient:
 
         Raises:
             RequestRefused: also when the job was deleted meanwhile.
-            TimeoutError: the job has not ended within so many seconds.
+            Unreachable: several streams one after the other brought nothing at all.
+            TimeoutError: the job has not ended within so many seconds; told when the server says something next, as it
+                does every 15 seconds unless its settings say otherwise.
         """
         deadline = monotonic() + timeout if timeout is not None else float("inf")
         had, failures = "", 0
@@ -158,22 +165,22 @@ class NSTClient:
                 raise TimeoutError(f"job {job_id} has not ended within {timeout:g} s")
             try:
                 for event in self._stream(job_id, had, min(60.0, left)):
-                    had, failures = event.id, 0
-                    yield event
-                    if event.name == "done":
-                        return
+                    failures = 0
+                    if event is not None:
+                        had = event.id
+                        yield event
+                        if event.name == "done":
+                            return
                     if monotonic() > deadline:
                         break
             except RequestRefused as refused:
                 failures += 1
                 if refused.status != 503 or refused.code == TOO_MANY_STREAMS or failures > RETRIES:
                     raise
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            except httpx.TransportError as error:  # there is nobody, it broke off, or nothing came for long
                 failures += 1
                 if failures > RETRIES:
                     raise Unreachable(f"{self.url} cannot be reached: {error}") from None
-            except httpx.TransportError:  # it broke off, or nothing came for long
-                failures = 0
             sleep(max(0.0, min(RECONNECT_AFTER, deadline - monotonic())))
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
@@ -233,7 +240,8 @@ class NSTClient:
         """``DELETE /jobs/{id}``: the job is forgotten with all its pictures."""
         self._request("DELETE", f"/jobs/{job_id}")
 
-    def _stream(self, job_id: str, had: str, read_timeout: float) -> Iterator[Event]:
+    def _stream(self, job_id: str, had: str, read_timeout: float) -> Iterator[Event | None]:
+        """The events of one connection; None for what else shows that the server is there."""
         headers = {"Last-Event-ID": had} if had else {}
         timeout = httpx.Timeout(60, read=read_timeout)
         with self._http.stream("GET", f"/jobs/{job_id}/events", headers=headers, timeout=timeout) as response:
@@ -250,6 +258,8 @@ class NSTClient:
                         if fields["event"] == "gone":
                             raise RequestRefused(data["status"], data)
                         yield Event(fields["event"], data, fields["id"])
+                    else:
+                        yield None
                     fields = {}
         raise httpx.RemoteProtocolError("the stream ended before the job")
 
@@ -287,6 +297,8 @@ def _pause(response: httpx.Response) -> int | None:
 def _as_field(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
+    if isinstance(value, Mapping):
+        return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -1,12 +1,16 @@
 """The application over a real Redis, and images to send to it."""
 
 import io
+import socket
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+import uvicorn
 from celery import Celery
 from PIL import Image
 
@@ -24,6 +28,7 @@ with warnings.catch_warnings():
 
 MakeClient = Callable[..., TestClient]
 MakePicture = Callable[..., bytes]
+Serve = Callable[..., tuple[str, int]]
 
 
 @pytest.fixture
@@ -61,6 +66,23 @@ def make_client(redis_url: str, store: Store, celery: Celery, styles_dir: Path) 
 def client(make_client: MakeClient) -> TestClient:
     """A client of the application with its default settings; what the application raises unexpectedly is raised."""
     return make_client()
+
+
+@pytest.fixture
+def serve(make_client) -> Iterator[Serve]:
+    """Serves applications with given settings; gives their addresses."""
+    with ExitStack() as running:
+
+        def start(**settings: Any) -> tuple[str, int]:
+            listener = socket.create_server(("127.0.0.1", 0))
+            server = uvicorn.Server(uvicorn.Config(make_client(**settings).app, http="h11", log_level="warning"))
+            thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+            thread.start()
+            running.callback(thread.join)
+            running.callback(setattr, server, "should_exit", True)
+            return listener.getsockname()
+
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 #: Seconds within which something must come; it takes milliseconds.
 PATIENCE = 60.0
@@ -20,23 +19,6 @@ MULTIPART = "multipart/form-data; boundary=x"
 PART = b'--x\r\nContent-Disposition: form-data; name="content"; filename="a"\r\n\r\n'
 
 Serve = Callable[..., tuple[str, int]]
-
-
-@pytest.fixture
-def serve(make_client) -> Iterator[Serve]:
-    """Serves applications with given settings; gives their addresses."""
-    with ExitStack() as running:
-
-        def start(**settings: Any) -> tuple[str, int]:
-            listener = socket.create_server(("127.0.0.1", 0))
-            server = uvicorn.Server(uvicorn.Config(make_client(**settings).app, http="h11", log_level="warning"))
-            thread = Thread(target=server.run, kwargs={"sockets": [listener]})
-            thread.start()
-            running.callback(thread.join)
-            running.callback(setattr, server, "should_exit", True)
-            return listener.getsockname()
-
-        yield start
 
 
 @pytest.fixture(autouse=True)

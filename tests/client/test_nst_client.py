@@ -1,10 +1,9 @@
-"""The client, against a server that answers as it is told; tests/integration has the real one."""
+"""The client, against a server that answers as it is told; test_with_the_application.py has the real one."""
 
 import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,15 +88,11 @@ def test_this_machine_is_reached_without_the_proxy(script: Script, monkeypatch: 
         assert client.get("x") == {}
 
 
-def test_a_job_is_sent_as_a_form_with_the_key(script: Script, client: NSTClient, tmp_path: Path) -> None:
-    (tmp_path / "photo.jpg").write_bytes(b"a photograph")
+def test_a_job_is_sent_with_the_key_and_without_what_is_none(script: Script, client: NSTClient) -> None:
     script.will(202, {"id": "x"})
-    sent = client.submit(tmp_path / "photo.jpg", "https://example.com/p.jpg", color=["style", "luminance"], tile=None)
-    assert sent == {"id": "x"}
+    assert client.submit(b"a photograph", b"a painting", tile=None) == {"id": "x"}
     method, path, headers, body = script.asked[0]
     assert (method, path, headers["Authorization"]) == ("POST", "/jobs", "Bearer secret")
-    for part in (b'name="content"; filename="photo.jpg"', b"a photograph", b"https://example.com", b"style,luminance"):
-        assert part in body
     assert headers["Idempotency-Key"]
     assert b"tile" not in body
     assert b"style_id" not in body
@@ -166,6 +161,22 @@ def test_events_go_on_where_the_stream_broke_off(script: Script, client: NSTClie
     )
     assert [each.name for each in client.events("x")] == ["status", "progress", "done"]
     assert [headers.get("Last-Event-ID") for _, _, headers, _ in script.asked] == [None, "1", "1", "1"]
+
+
+@pytest.mark.parametrize("status", [BREAKS_OFF, 200])
+def test_streams_that_bring_nothing_are_not_asked_for_for_ever(script: Script, client: NSTClient, status: int) -> None:
+    script.will(status, b"")
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        client.wait("x")
+    assert len(script.asked) == 1 + nst_client.RETRIES
+
+
+@pytest.mark.parametrize("sign", [b"retry: 2000\n\n", b": keep-alive\n\n"])
+def test_a_server_that_shows_itself_is_asked_until_the_job_ends(script: Script, client: NSTClient, sign: bytes) -> None:
+    for _ in range(2 * nst_client.RETRIES):
+        script.will(BREAKS_OFF).will(200, sign)
+    script.will(200, event("done", {"status": "succeeded"}, "1"))
+    assert client.wait("x") == {"status": "succeeded"}
 
 
 def test_the_wait_ends_with_the_job(script: Script, client: NSTClient) -> None:
