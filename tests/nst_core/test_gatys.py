@@ -16,6 +16,7 @@ from nst_core.normalization import calibration_images
 from nst_core.objective import Objective
 from nst_core.options import GatysOptions
 from nst_core.pretrained import load_encoder
+from nst_core.similarity import structural_similarity
 
 
 @pytest.fixture(scope="module")
@@ -505,6 +506,37 @@ def test_from_a_checkpoint_the_same_picture_is_painted(
     assert first.step == MILESTONE + 1
     assert torch.equal(last.image, iterate.image)
     assert last.losses == iterate.losses
+
+
+@pytest.mark.parametrize(
+    ("most", "least_alike", "changes"),
+    [
+        (50_000, 0.97, {}),
+        # Adam is far from its end after so few iterations, and takes another way without what it has learned.
+        (120_000, 0.85, {"optimizer": "adam", "averaging": 0.8}),
+    ],
+)
+def test_from_a_smaller_checkpoint_a_picture_as_good_is_painted(
+    compact: Encoder, content: Image.Image, style: Image.Image, most: int, least_alike: float, changes: dict[str, Any]
+) -> None:
+    options = _options(**{"iterations": 60, **changes})
+    subject = Subject(content=content, styles=[style])
+    made: list[tuple[Iterate, bytes]] = []
+    for iterate in paint(subject, options, compact):
+        if iterate.checkpoint and not made:
+            whole = iterate.checkpoint()
+            assert whole.learned
+            assert len(whole.to_bytes(10**9) or b"") > most
+            made.append((iterate, whole.to_bytes(most) or b""))
+    ((begun, data),) = made
+    smaller = Checkpoint.from_bytes(data, torch.device("cpu"))
+    assert not smaller.learned
+    first, *_, last = paint(subject, options, compact, smaller)
+    assert (first.step, last.step) == (MILESTONE + 1, options.iterations)
+    assert last.losses["total"] < 1.01 * iterate.losses["total"]
+    assert structural_similarity(last.image, iterate.image) > least_alike
+    # And not because little happens in the iterations that were left.
+    assert structural_similarity(begun.image, iterate.image) < 0.8
 
 
 def test_a_checkpoint_of_another_picture_is_refused(compact: Encoder, content: Image.Image, style: Image.Image) -> None:

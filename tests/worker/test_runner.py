@@ -15,8 +15,12 @@ from torch import Tensor
 from jobs.contract import Job, Status
 from jobs.errors import StoreUnavailable, UnknownJob
 from jobs.memory import MemoryStore
+from nst_core.checkpoint import Checkpoint
 from nst_core.encoders import Compact, Encoder
+from nst_core.image import to_tensor
+from nst_core.picture import decode
 from nst_core.pretrained import load_encoder
+from nst_core.similarity import structural_similarity
 from worker import heartbeat
 from worker.runner import Runner
 from worker.settings import WorkerSettings
@@ -44,11 +48,11 @@ class Trap(Compact):
         return super().forward(image, layers, thin=thin)
 
 
-def raising(error: BaseException) -> Trap:
+def raising(error: BaseException, call: int = 4) -> Trap:
     def action() -> None:
         raise error
 
-    return Trap(action)
+    return Trap(action, call)
 
 
 @pytest.fixture(autouse=True)
@@ -216,6 +220,45 @@ def test_a_worker_that_shuts_down_gives_its_job_back(
     # The next one finds it, and nothing is wrong with the runner either.
     assert runner.run(job_id)
     assert store.get(job_id).status is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("most", "learned", "goes_on", "least_alike"),
+    [(10**9, True, True, 1.0), (40_000, False, True, 0.97), (1_000, False, False, 1.0)],
+    ids=["whole", "image", "none"],
+)
+def test_of_a_large_picture_a_smaller_checkpoint_is_kept(
+    store: MemoryStore,
+    settings: WorkerSettings,
+    add_job: AddJob,
+    caplog: pytest.LogCaptureFixture,
+    most: int,
+    learned: bool,
+    goes_on: bool,
+    least_alike: float,
+) -> None:
+    caplog.set_level("INFO")
+    often = {"checkpoint_seconds": 1e-9, "max_checkpoint_bytes": most}
+    runner = Runner(store, settings.model_copy(update=often))
+    undisturbed = add_job(iterations=45, scales=1, precision="float32").id
+    assert runner.run(undisturbed)
+
+    # One call for the content, one for the style, and one for each iteration: it ends between the 25th and the last.
+    runner.encoders._encoders["compact", False] = raising(SystemExit(0), call=35)
+    job_id = add_job(iterations=45, scales=1, precision="float32").id
+    with pytest.raises(SystemExit):
+        runner.run(job_id)
+    assert store.get(job_id).status is Status.QUEUED
+    kept = store.checkpoint(job_id)
+    assert (kept is not None) == goes_on
+    if kept is not None:
+        assert len(kept) <= most
+        assert bool(Checkpoint.from_bytes(kept, torch.device("cpu")).learned) == learned
+    assert runner.run(job_id)
+    assert ("the picture goes on after iteration 25" in caplog.text) == goes_on
+    assert store.get(job_id).status is Status.SUCCEEDED
+    pictures = [to_tensor(decode(store.result(each))) for each in (job_id, undisturbed)]
+    assert structural_similarity(*pictures) >= least_alike - 1e-6
 
 
 def test_a_job_that_reaches_the_hard_limit_is_not_given_back(
