@@ -214,6 +214,8 @@ class Soak:
             fields |= {"style_id": self.style_id}
         if webhook:
             fields |= {"webhook": self.receiver.url}
+        if recipe == HELD:  # somebody waits for it to be begun
+            fields |= {"priority": "high"}
         headers = {"Idempotency-Key": str(uuid.UUID(int=self.chance.getrandbits(128)))}
         job_id = str(self.ask("POST", "/jobs", data=fields, files=files, headers=headers).json()["id"])
         self.report.expect(job_id not in self.sent, f"{job_id} was given out twice")
