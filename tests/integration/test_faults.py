@@ -20,7 +20,7 @@ def test_jobs_end_once_and_as_they_should_whatever_dies(system: System, styles_d
         for action in actions:
             soak.round([action], pause=0.6)
         soak.meet_faults()
-        soak.cancel_many(500)
+        soak.cancel_many(1000)
         report = soak.settle()
     assert not report.wrong, report
     assert report.ends.total() == len(soak.sent)
