@@ -23,7 +23,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from time import monotonic, sleep
@@ -37,7 +38,8 @@ from PIL import Image
 import nst_core
 from cli.console import SAMPLES
 from cli.up import Stack
-from jobs.contract import Job
+from jobs.contract import Job, Urls, new_job_id, now
+from jobs.queue import enqueue, make_celery
 from jobs.settings import Settings
 from jobs.store import RedisStore
 from nst_core.fast import paint_fast_image
@@ -96,8 +98,14 @@ RECIPES = [
 #: The loggers that tell of the job in hand.
 TELLERS = ("worker.runner", "worker.painters", "worker.faults")
 
+#: What is noted of a worker that is stopped.
+STOPPED = "SIGSTOP of a whole worker"
+
 #: Long enough to be disturbed in its midst.
 LONG = Recipe("content_harbour", "style_flow", 96, 250)
+
+#: What a worker paints while it is stopped.
+HELD = Recipe("content_harbour", "style_mosaic", 96, 90)
 
 
 @dataclass
@@ -108,6 +116,7 @@ class Sent:
     webhook: bool
     cancel: bool = False
     deleted: bool = False
+    ended: bool = False
 
 
 @dataclass
@@ -139,6 +148,8 @@ class Report:
 
     ends: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
+    met: Counter[str] = field(default_factory=Counter)
+    fenced: int = 0
     wrong: list[str] = field(default_factory=list)
     to_the_pixel: int = 0
     least_alike: float = 1.0
@@ -158,6 +169,8 @@ class Report:
             f"accepted and ended: {self.ends.total()} ({', '.join(f'{n} {kind}' for kind, n in self.ends.items())})",
             f"pictures the same to the pixel: {self.to_the_pixel} of {self.ends['succeeded']}",
             f"the least alike has SSIM {self.least_alike:.4f}",
+            f"faults that were met: {', '.join(f'{number} x {kind}' for kind, number in sorted(self.met.items()))}",
+            f"had its job taken while it was stopped, and threw it away: {self.fenced} times",
             f"went on from a checkpoint: {len(self.went_on)} times, after iteration {sorted(self.went_on)}",
         ]
         for when, found in (("amid others", self.taken_up), ("alone", self.taken_up_alone)):
@@ -179,7 +192,7 @@ class Soak:
         self.sent: dict[str, Sent] = {}
         self.disturbances: list[Disturbance] = []
         self.report = Report()
-        self._stopped: dict[str, float] = {}
+        self._stopped: dict[str, datetime] = {}
         self._calm_since = datetime.max.replace(tzinfo=UTC)
         self.http = httpx.Client(base_url=stack.url, timeout=60, trust_env=False)
         assert stack.redis is not None
@@ -201,6 +214,8 @@ class Soak:
             fields |= {"style_id": self.style_id}
         if webhook:
             fields |= {"webhook": self.receiver.url}
+        if recipe == HELD:  # somebody waits for it to be begun
+            fields |= {"priority": "high"}
         headers = {"Idempotency-Key": str(uuid.UUID(int=self.chance.getrandbits(128)))}
         job_id = str(self.ask("POST", "/jobs", data=fields, files=files, headers=headers).json()["id"])
         self.report.expect(job_id not in self.sent, f"{job_id} was given out twice")
@@ -224,7 +239,13 @@ class Soak:
 
     def unfinished(self) -> list[str]:
         """Those jobs that somebody may still cancel."""
-        return [job_id for job_id, sent in self.sent.items() if not sent.deleted and self.status(job_id) not in FINAL]
+        return [job_id for job_id, sent in self.sent.items() if not sent.deleted and not self.has_ended(job_id)]
+
+    def has_ended(self, job_id: str) -> bool:
+        """Asked until it has: of a thousand jobs that is much, and in the end each is looked at again."""
+        sent = self.sent[job_id]
+        sent.ended = sent.ended or self.status(job_id) in FINAL
+        return sent.ended
 
     def status(self, job_id: str) -> str:
         response = self.ask("GET", f"/jobs/{job_id}")
@@ -234,7 +255,8 @@ class Soak:
         job_id = job_id or self.any_unfinished()
         if job_id:
             self.sent[job_id].cancel = True
-            self.ask("POST", f"/jobs/{job_id}/cancel")
+            response = self.ask("POST", f"/jobs/{job_id}/cancel")
+            self.sent[job_id].ended = response.status_code == 200 and response.json()["status"] in FINAL
 
     def delete(self) -> None:
         if job_id := self.any_unfinished():
@@ -242,7 +264,8 @@ class Soak:
             self.ask("DELETE", f"/jobs/{job_id}")
 
     def any_unfinished(self) -> str | None:
-        found = self.unfinished()
+        """Not one whose worker is stopped, or about to be: that its next worker ends it is to be seen."""
+        found = [job_id for job_id in self.unfinished() if self.sent[job_id].recipe != HELD]
         return self.chance.choice(found) if found else None
 
     # What goes wrong.
@@ -269,17 +292,20 @@ class Soak:
         """Longer than its lease, so that others take its job; then it wakes up.  One at a time."""
         if self._stopped:
             return
-        name = name or self.any_worker()
-        self.note("SIGSTOP of a whole worker", name)
+        name = name or self.any_painting()
+        self.note(STOPPED, name)
         os.killpg(self.stack.children[name].pid, signal.SIGSTOP)
-        self._stopped[name] = monotonic() + self.lease + 4
+        self._stopped[name] = datetime.now(UTC)
 
-    def wake(self, *, all_of_them: bool = False) -> None:
-        """Those who have been stopped for long enough go on."""
-        for name, until in list(self._stopped.items()):
-            if all_of_them or monotonic() > until:
+    def wake(self, *, at_once: bool = False) -> bool:
+        """Those who have been stopped for long enough go on; whether all have, and let go of what they had in hand."""
+        for name, since in list(self._stopped.items()):
+            if at_once or datetime.now(UTC) > since + timedelta(seconds=self.lease + 4):
                 os.killpg(self.stack.children[name].pid, signal.SIGCONT)
-                del self._stopped[name]
+                # Before it has told of its job, which is another's, nothing else may happen to it.
+                if any(m.worker == name and m.at > since for m in self.moments()):
+                    del self._stopped[name]
+        return not self._stopped
 
     def kill_redis(self, seconds: float | None = None) -> None:
         assert self.redis.process is not None
@@ -330,6 +356,21 @@ class Soak:
     def any_worker(self) -> str:
         return self.chance.choice([name for name in PAINTERS if name not in self._stopped])
 
+    def any_painting(self) -> str:
+        """One in the midst of a job that takes a while: to stop one that does nothing shows nothing."""
+
+        def look() -> str | None:
+            held = [job_id for job_id in self.unfinished() if self.sent[job_id].recipe == HELD]
+            if not held:
+                self.submit(HELD)
+            return next((self.painter_of(job_id) for job_id in held if self.step(job_id)), None)
+
+        return str(wait_for(look, lambda: "no worker begins a job that it could be stopped in"))
+
+    def painter_of(self, job_id: str) -> str:
+        """The worker that has begun this job last."""
+        return next(m.worker for m in reversed(self.moments()) if m.job_id == job_id and m.starts)
+
     def note(self, kind: str, worker: str) -> None:
         self.disturbances.append(Disturbance(kind, worker, datetime.now(UTC)))
 
@@ -366,11 +407,10 @@ class Soak:
             wait_for(lambda: self.step(spare) and self.step(job_id))  # noqa: B023 - called within this round
             self.cancel(spare)
             wait_for(lambda: self.step(job_id) > 75)  # noqa: B023
-            worker = next(m.worker for m in reversed(self.moments()) if m.job_id == job_id and m.starts)
-            self.disturb(name, worker)
+            self.disturb(name, self.painter_of(job_id))
             self.report.measured += 1
             wait_for(lambda: self.status(job_id) in FINAL)  # noqa: B023
-            self.wake(all_of_them=True)
+            wait_for(lambda: self.wake(at_once=True))
 
     def step(self, job_id: str) -> int:
         """Iterations that a running job has behind it; its first may take a while."""
@@ -379,18 +419,46 @@ class Soak:
 
     def settle_down(self) -> None:
         """Waits until everything has ended, without further faults."""
-        self.wake(all_of_them=True)
         for left in self.faults.iterdir():
             left.unlink(missing_ok=True)
+        wait_for(self.wake, lambda: f"stopped, and never let go of their jobs: {list(self._stopped)}")
         wait_for(lambda: not self.unfinished(), lambda: f"never ended: {self.unfinished()}")
 
+    def meet_faults(self) -> None:
+        """Somebody paints until none is left that nobody has met."""
+
+        def all_are_met() -> bool:
+            if not self.unfinished():
+                self.submit(RECIPES[1])
+            return not any(self.faults.iterdir())
+
+        wait_for(all_are_met, lambda: "a fault is met by nobody")
+
     def cancel_many(self, number: int) -> float:
-        """So many jobs are sent and canceled at once; seconds from the first cancel to the last answer."""
-        ids = [self.submit(RECIPES[0]) for _ in range(number)]
+        """So many jobs are queued and canceled at once; seconds from the first cancel to the last answer."""
+        ids = self.submit_copies(number)
         began = monotonic()
         with ThreadPoolExecutor(50) as clients:
             list(clients.map(self.cancel, ids))
         return monotonic() - began
+
+    def submit_copies(self, number: int) -> list[str]:
+        """Ids of so many jobs: some are sent, the others put beside them as the API does it, for that is quicker."""
+        ids = [self.submit(RECIPES[0]) for _ in range(min(number, 10))]
+        settings = Settings(redis_url=self.redis.url)
+        with closing(RedisStore.connect(settings.redis_url, settings)) as store, make_celery(settings) as celery:
+            originals = [store.get(job_id) for job_id in ids]
+            images = {name: store.image(ids[0], name) for name in originals[0].input.files.values()}
+            for original in islice(cycle(originals), number - len(ids)):
+                job_id = new_job_id()
+                job = Job(
+                    id=job_id, created_at=now(), input=original.input, webhook=original.webhook, urls=Urls.of(job_id)
+                )
+                self.sent[job_id] = Sent(RECIPES[0], original.webhook is not None)
+                store.create(job, images)
+                enqueue(celery, job)
+                ids.append(job_id)
+        return ids
 
     def part_from_redis(self, seconds: float) -> None:
         """Redis is away for this long, while jobs of both engines run and wait; everybody is told so."""
@@ -479,13 +547,17 @@ class Soak:
             self.report.expect(number == 1, f"{job_id} succeeded {number} times")
         self.report.went_on = [int(m.text.split()[-1]) for m in moments if "goes on after iteration" in m.text]
         met = [Disturbance(m.text.split(": ")[1], m.worker, m.at) for m in moments if m.text.startswith("a fault on")]
+        self.report.met.update(disturbance.kind for disturbance in met)
         for disturbance in self.disturbances + met:
             before = [m for m in moments if m.worker == disturbance.worker and m.at <= disturbance.at]
             if not before or not self._runs(before):
                 continue
             job_id = before[-1].job_id
-            again = [m for m in moments if m.at > disturbance.at and m.job_id == job_id and m.starts]
+            after = [m for m in moments if m.at > disturbance.at and m.job_id == job_id]
+            again = [m for m in after if m.starts]
             if again:
+                thrown_away = [m for m in after if m.worker == disturbance.worker and "is thrown away" in m.text]
+                self.report.fenced += disturbance.kind == STOPPED and bool(thrown_away)
                 alone = disturbance.at > self._calm_since
                 taken_up = self.report.taken_up_alone if alone else self.report.taken_up
                 taken_up[disturbance.kind].append((again[0].at - disturbance.at).total_seconds())
@@ -602,7 +674,7 @@ def main() -> None:
         "--pause", type=float, default=8.0, help="longest between two disturbances, seconds (default: 8)"
     )
     parser.add_argument(
-        "--cancel", type=int, default=1000, help="jobs that are sent and canceled at once (default: 1000)"
+        "--cancel", type=int, default=1000, help="jobs that are queued and canceled at once (default: 1000)"
     )
     parser.add_argument("--away", type=float, default=60.0, help="seconds that Redis is away once (default: 60)")
     parser.add_argument("--alone", type=int, default=3, help="times that each kind of death is measured (default: 3)")
