@@ -93,6 +93,7 @@ def make_celery(settings: Settings, *, hurried: bool = False) -> Celery:
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
+        worker_enable_prefetch_count_reduction=False,
         task_time_limit=settings.time_limit_seconds,
         task_soft_time_limit=settings.soft_time_limit_seconds,
         # One process per device, spawned: CUDA does not survive a fork; and importing torch takes longer than 4 s.

@@ -4,8 +4,9 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from celery import Celery
 from celery.exceptions import SecurityWarning
 
 from jobs.queue import QUEUE_WEBHOOK, QUEUES, make_celery
@@ -31,12 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # so on the same cores take several times as long as one after the other.
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     settings = WorkerSettings()
-    app = make_celery(settings)
-    app.conf.include = [logs.__name__, "worker.tasks", "worker.reaper", "worker.sweeper", "worker.presence"]
-    if queues == {QUEUE_WEBHOOK}:  # it waits for others, most of the time
-        app.conf.worker_pool = "threads"
-        app.conf.worker_concurrency = settings.webhook_concurrency
-    app.conf.worker_soft_shutdown_timeout = settings.worker_shutdown_seconds
+    app = make_worker(settings, queues)
     # Celery advises against root because of pickle, which is not accepted here.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     from celery.bin.celery import celery as command  # it imports Celery's worker: not before REMAP_SIGTERM is set
@@ -56,6 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         standalone_mode=False,
     )
     sys.exit(status)
+
+
+def make_worker(settings: WorkerSettings, queues: Collection[str]) -> Celery:
+    """The Celery application with the tasks and the habits of a worker."""
+    app = make_celery(settings)
+    app.conf.include = [logs.__name__, "worker.tasks", "worker.reaper", "worker.sweeper", "worker.presence"]
+    # By name: it imports Celery's worker.
+    app.conf.worker_consumer = "worker.consumer:Consumer"
+    if set(queues) == {QUEUE_WEBHOOK}:  # it waits for others, most of the time
+        app.conf.worker_pool = "threads"
+        app.conf.worker_concurrency = settings.webhook_concurrency
+    app.conf.worker_soft_shutdown_timeout = settings.worker_shutdown_seconds
+    return app
 
 
 if __name__ == "__main__":
