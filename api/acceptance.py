@@ -97,8 +97,8 @@ async def accept(
         response.headers[REPLAYED] = "true"
     job = accepted
     response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
-    if wait.seconds and not job.status.is_final:
-        job = await run_in_threadpool(_placed, await wait.end_of(job, response), backend)
+    if wait.seconds:
+        job = await run_in_threadpool(placed, await wait.end_of(job, response), backend)
     if job.status.is_final:
         response.status_code = 200
     else:
@@ -112,11 +112,11 @@ def _accepted(job: Job, images: Mapping[str, bytes], backend: Backend, wait: Wai
     if earlier is None:
         _accept(job, images, backend, again, wait.caller)
     job = earlier or job
-    return job if wait.seconds else _placed(job, backend)
+    return job if wait.seconds else placed(job, backend)
 
 
-def _placed(job: Job, backend: Backend) -> Job:
-    """The job with its place in line; it is accepted, wherever it stands."""
+def placed(job: Job, backend: Backend) -> Job:
+    """The job with its place in line, if that can be had: it was accepted, wherever it stands."""
     with suppress(StoreUnavailable):
         return backend.line.with_place(job)
     return job

@@ -7,12 +7,11 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from starlette.concurrency import run_in_threadpool
 
-from api.backend import backend_of, caller_of
+from api.backend import Backend, backend_of, caller_of
 from api.errors import Problem, invalid_fields
 from jobs.contract import Job, now
 from jobs.errors import StoreUnavailable, UnknownJob
-from jobs.idempotency import Claims, fingerprint
-from jobs.protocol import Store
+from jobs.idempotency import fingerprint
 
 #: Letters of a key, at most.
 MAX_KEY = 255
@@ -42,8 +41,7 @@ class Idempotency:
     caller: str
     seconds: int
     known: bool
-    claims: Claims
-    store: Store
+    backend: Backend
 
     def earlier(self, job: Job) -> Job | None:
         """The job of an earlier request with the same key; None when this is the first one, which now has the key.
@@ -54,17 +52,17 @@ class Idempotency:
         """
         if self.key is None:
             return None
-        claim = self.claims.claim(self.caller, self.key, job, self.seconds)
+        claim = self.backend.claims.claim(self.caller, self.key, job, self.seconds)
         if claim.job_id == job.id:
             return None
         if claim.fingerprint != fingerprint(job):
             reason = "was sent before, with another request"
             raise invalid_fields([("Idempotency-Key", reason)], "idempotency_key_reused")
         try:
-            return self.store.get(claim.job_id)
+            return self.backend.store.get(claim.job_id)
         except UnknownJob:  # deleted; or not stored yet, or never, because the server was killed
             being_accepted = not claim.stored and now().timestamp() - claim.at < _BEING_ACCEPTED
-            if being_accepted or not self.claims.renew(self.caller, self.key, job, claim, self.seconds):
+            if being_accepted or not self.backend.claims.renew(self.caller, self.key, job, claim, self.seconds):
                 raise Problem(
                     409,
                     "idempotency_key_in_use",
@@ -77,12 +75,12 @@ class Idempotency:
         """Note that the job is stored, so that the key is free as soon as it is deleted."""
         if self.key is not None:
             with suppress(StoreUnavailable):  # the job is accepted all the same
-                self.claims.confirm(self.caller, self.key, job)
+                self.backend.claims.confirm(self.caller, self.key, job)
 
     def release(self, job: Job) -> None:
         """Forget the key of a request whose job was refused after all."""
         if self.key is not None:
-            self.claims.release(self.caller, self.key, job.id)
+            self.backend.claims.release(self.caller, self.key, job.id)
 
 
 async def idempotency(
@@ -108,7 +106,7 @@ async def idempotency(
     backend, sees = backend_of(request), caller_of(request).sees
     known = idempotency_key is not None and await run_in_threadpool(backend.claims.is_known, sees, idempotency_key)
     seconds = backend.settings.idempotency_seconds
-    return Idempotency(idempotency_key, sees, seconds, known, backend.claims, backend.store)
+    return Idempotency(idempotency_key, sees, seconds, known, backend)
 
 
 IdempotencyDep = Annotated[Idempotency, Depends(idempotency)]

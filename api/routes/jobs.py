@@ -1,13 +1,15 @@
 """Jobs that are there: read, list, cancel, forget."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.acceptance import RETRY_AFTER
+from api.acceptance import RETRY_AFTER, placed
 from api.backend import Backend
 from api.deps import BackendDep, CallerDep, JobId
 from api.entity import JPEG_RESPONSES, image_responses, jpeg_response, lasting_headers, matches, named
@@ -15,7 +17,7 @@ from api.errors import Problem, problems
 from api.uploads import picture_limits
 from api.waiting import APPLIED_HEADER, WaitDep
 from jobs.contract import Job, JobPage, Method, Status
-from jobs.errors import ExpiredJob, StoreUnavailable, UnreadableJob
+from jobs.errors import ExpiredJob, UnreadableJob
 from nst_core.errors import InvalidImage
 from nst_core.picture import media_type, reduced_jpeg
 
@@ -61,8 +63,7 @@ async def get_job(job_id: JobId, wait: WaitDep, backend: BackendDep, response: R
     """
     if wait.seconds:
         job = await wait.end_of(await run_in_threadpool(backend.store.get, job_id), response)
-        with suppress(StoreUnavailable):  # it was there when the wait began
-            job = await run_in_threadpool(backend.line.with_place, job)
+        job = await run_in_threadpool(placed, job, backend)
     else:  # all at one go: threads take turns slowly
         job = await run_in_threadpool(lambda: backend.line.with_place(backend.store.get(job_id)))
     if not job.status.is_final:
@@ -99,11 +100,8 @@ async def get_thumbnail(job_id: JobId, backend: BackendDep, request: Request, si
     job = await run_in_threadpool(backend.store.get, job_id)
     if job.output is None:
         raise _no_result(job)
-    headers = lasting_headers(job, f"{job.output.sha256}-{side}")
-    if matches(request, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    result = await run_in_threadpool(backend.store.result, job_id)
-    return await _thumbnail(result, side, backend, headers | named(f"{job_id}-small", "image/jpeg"))
+    load = partial(backend.store.result, job_id)
+    return await _thumbnail(request, backend, job, job.output.sha256, side, load, job_id)
 
 
 @router.get(
@@ -142,12 +140,8 @@ async def get_input_thumbnail(
     """
     job = await run_in_threadpool(backend.store.get, job_id)
     name = _input_name(job, sha256)
-    headers = lasting_headers(job, f"{sha256}-{side}")
-    if matches(request, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    data = await run_in_threadpool(backend.store.image, job_id, name)
-    name = f"{job_id}-{name.replace('.', '-')}-small"
-    return await _thumbnail(data, side, backend, headers | named(name, "image/jpeg"))
+    load = partial(backend.store.image, job_id, name)
+    return await _thumbnail(request, backend, job, sha256, side, load, f"{job_id}-{name.replace('.', '-')}")
 
 
 @router.get(
@@ -184,14 +178,20 @@ def delete_job(job_id: JobId, backend: BackendDep) -> None:
         backend.gallery.added.release(job.input.params["style_id"], job_id)
 
 
-async def _thumbnail(data: bytes, side: int, backend: Backend, headers: dict[str, str]) -> Response:
-    """A file's picture, small."""
+async def _thumbnail(
+    request: Request, backend: Backend, job: Job, sha256: str, side: int, load: Callable[[], bytes], name: str
+) -> Response:
+    """The picture of a file of a job, small; it is loaded only if the client does not have it."""
+    headers = lasting_headers(job, f"{sha256}-{side}")
+    if matches(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    data = await run_in_threadpool(load)
     limits = picture_limits(backend.settings)
     try:
         jpeg = await to_thread.run_sync(reduced_jpeg, data, side, limits, limiter=backend.decoders)
     except InvalidImage as error:
         raise Problem(404, "thumbnail_not_found", f"The picture cannot be reduced: {error}") from None
-    return Response(jpeg, media_type="image/jpeg", headers=headers)
+    return Response(jpeg, media_type="image/jpeg", headers=headers | named(f"{name}-small", "image/jpeg"))
 
 
 def _input_name(job: Job, sha256: str) -> str:

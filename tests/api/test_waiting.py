@@ -5,7 +5,6 @@ import gc
 import io
 import json.decoder
 import tracemalloc
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,6 +21,7 @@ from jobs.errors import StoreUnavailable
 from jobs.news import Tell
 from jobs.protocol import Store
 from jobs.store import RedisStore
+from tests.service import wait_for
 
 APPLIED = "preference-applied"
 
@@ -32,14 +32,6 @@ def job_id(store: Store) -> str:
     job_input = JobInput(params={"size": 64}, content_sha256="c", style_sha256=["s"])
     store.create(Job(id=job_id, created_at=now(), input=job_input, urls=Urls.of(job_id)), {"content": b"c"})
     return job_id
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        sleep(0.05)
-    pytest.fail("the condition never came true")
 
 
 def only_job(store: Store) -> Job:
@@ -151,7 +143,7 @@ def test_a_request_that_waits_keeps_no_images(make_client, redis_url: str) -> No
                 client.post, "/jobs", json={"content_url": url, "style_url": url}, headers={"Prefer": "wait=60"}
             )
             job = only_job(store)
-            wait_until(lambda: kept() < len(big.getvalue()) / 2)
+            wait_for(lambda: kept() < len(big.getvalue()) / 2)
             store.request_cancel(job.id)
             assert post.result().status_code == 200
     finally:

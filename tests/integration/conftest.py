@@ -1,4 +1,4 @@
-"""A real service, started once for all tests that leave it as it was."""
+"""What the tests of the whole service share besides it."""
 
 import socket
 

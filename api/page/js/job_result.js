@@ -127,4 +127,3 @@ function trained({ draft }, job) {
   return h("div", { class: "notice trained" }, icon("check"),
     h("div", { class: "notice-text" }, h("p", { class: "notice-title" }, words.trained(nameOf(job))), use));
 }
-
