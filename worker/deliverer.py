@@ -2,6 +2,8 @@
 
 import logging
 import random
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from time import time
 
 import httpx
@@ -67,12 +69,13 @@ class Deliverer:
                 logger.warning("job %s: webhook %s given up (%s, attempt %d of %d)", *told)
                 self.store.settle_webhook(job_id, event)
                 continue
+            asked = 0.0
             try:
                 with self._receivers.turn(_receiver(event.url), self._owner(job_id)) as wait:
                     if wait:  # one that does not answer soon would keep all threads waiting
                         self.store.settle_webhook(job_id, event.put_back, retry_at=time() + self._wait(wait))
                         continue
-                    status = self._send(event)
+                    status, asked = self._send(event)
             except (ForbiddenURL, httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
                 # Its text may name the address.
                 status, answer = 0, type(error).__name__
@@ -86,7 +89,7 @@ class Deliverer:
                 self.store.settle_webhook(job_id, event)
             else:
                 logger.warning("job %s: webhook %s not delivered (%s, attempt %d of %d): %s", *told, answer)
-                self.store.settle_webhook(job_id, event, retry_at=time() + self.wait_after(event.attempts))
+                self.store.settle_webhook(job_id, event, retry_at=time() + max(asked, self.wait_after(event.attempts)))
 
     def wait_after(self, attempts: int) -> float:
         """Seconds from a failed attempt, the first or a later one, to the next."""
@@ -101,8 +104,8 @@ class Deliverer:
         except UnknownJob:  # deleted meanwhile
             return ""
 
-    def _send(self, event: Event) -> int:
-        """The status that the receiver answers with; what else it says is not read."""
+    def _send(self, event: Event) -> tuple[int, float]:
+        """The status that the receiver answers with, and the seconds that it asks for; its body is not read."""
         at = now()
         headers = {
             "Content-Type": "application/json",
@@ -114,7 +117,26 @@ class Deliverer:
         with outbound_client(self._outbound, self._resolve) as client:
             request = client.stream("POST", event.url, content=event.body.encode(), headers=headers)
             with request as response:
-                return response.status_code
+                return response.status_code, seconds_asked_for(response)
+
+
+def seconds_asked_for(response: httpx.Response) -> float:
+    """For how long a receiver wants to be left alone, a day at most (RFC 9110, section 10.2.3); 0: it does not say."""
+    after = response.headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(after) if after.isascii() and after.isdigit() else _until(after)
+    except (TypeError, ValueError, OverflowError):  # neither a number nor a date
+        return 0.0
+    return min(max(seconds, 0.0), _LONGEST_WAIT)
+
+
+def _until(date: str) -> float:
+    """Seconds until a date of HTTP.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is none.
+    """
+    return (parsedate_to_datetime(date) - now()) / timedelta(seconds=1)
 
 
 def _receiver(url: str) -> str:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
+from email.utils import format_datetime
 from itertools import pairwise
 from threading import Event, Thread
 from typing import Any
@@ -15,7 +17,7 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook as SignedWebhook
 from standardwebhooks import WebhookVerificationError
 
-from jobs.contract import Job, Webhook
+from jobs.contract import Job, Webhook, now
 from jobs.memory import MemoryStore
 from jobs.store import RedisStore
 from tests.receiver import SECRET, Receiver
@@ -103,6 +105,31 @@ def test_what_did_not_arrive_is_sent_again_under_the_same_id(job: Job) -> None:
         assert desk.deliver(job.id) == []
         assert len(receiver.messages()) == 3
         assert len(set(receiver.ids())) == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "seconds"),
+    [
+        ("3600", 3600),
+        ("0", 0),
+        ("9" * 400, 86_400),
+        ("in ten minutes", 600),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("soon", 0),
+        ("-5", 0),
+        ("Wed, 99 Oct 2015 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 2015 07:28:00", 0),
+    ],
+)
+def test_a_receiver_that_asks_to_be_left_alone_is_left_alone(job: Job, after: str, seconds: float) -> None:
+    if after == "in ten minutes":
+        after = format_datetime(now() + timedelta(minutes=10), usegmt=True)
+    with Receiver([429], {"Retry-After": after}) as receiver:
+        desk = Desk(receiver.url, receiver.host)
+        before = time.time()
+        desk.deliver(desk.cancel(job))
+        (event,) = desk.store._entries[job.id].events.values()
+        assert seconds - 2 < event.due - before < seconds + 30
 
 
 def test_it_is_given_up_after_the_last_attempt(job: Job, caplog: pytest.LogCaptureFixture) -> None:
