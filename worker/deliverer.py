@@ -69,7 +69,6 @@ class Deliverer:
                 logger.warning("job %s: webhook %s given up (%s, attempt %d of %d)", *told)
                 self.store.settle_webhook(job_id, event)
                 continue
-            asked = 0.0
             try:
                 with self._receivers.turn(_receiver(event.url), self._owner(job_id)) as wait:
                     if wait:  # one that does not answer soon would keep all threads waiting
@@ -78,7 +77,7 @@ class Deliverer:
                     status, asked = self._send(event)
             except (ForbiddenURL, httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
                 # Its text may name the address.
-                status, answer = 0, type(error).__name__
+                status, asked, answer = 0, 0.0, type(error).__name__
             else:
                 answer = f"status {status}"
             if httpx.codes.is_success(status):
@@ -117,10 +116,10 @@ class Deliverer:
         with outbound_client(self._outbound, self._resolve) as client:
             request = client.stream("POST", event.url, content=event.body.encode(), headers=headers)
             with request as response:
-                return response.status_code, seconds_asked_for(response)
+                return response.status_code, _seconds_asked_for(response)
 
 
-def seconds_asked_for(response: httpx.Response) -> float:
+def _seconds_asked_for(response: httpx.Response) -> float:
     """For how long a receiver wants to be left alone, a day at most (RFC 9110, section 10.2.3); 0: it does not say."""
     after = response.headers.get("Retry-After", "").strip()
     try:
