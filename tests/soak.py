@@ -11,6 +11,7 @@ The exit status is 1 when anything is wrong.
 import argparse
 import io
 import json
+import logging
 import os
 import random
 import signal
@@ -53,6 +54,8 @@ from nst_core.pretrained import load_encoder
 from nst_core.similarity import structural_similarity
 from tests.receiver import SECRET, Receiver
 from tests.service import FINAL, System, kill_group, pool_child, wait_for
+
+logger = logging.getLogger(__name__)
 
 #: So alike is the result of a job to what the engine paints undisturbed, at least.
 ALIKE = 0.98
@@ -389,6 +392,7 @@ class Soak:
 
     def disturb(self, name: str, worker: str | None = None) -> None:
         """One of the actions, on this worker if it is given; a fault meets whoever paints."""
+        logger.info("%s %s", name, worker or "")
         self.report.done[name] += 1
         if name in FAULTS:
             self.fault(name)
@@ -419,6 +423,7 @@ class Soak:
 
     def settle_down(self) -> None:
         """Waits until everything has ended, without further faults."""
+        logger.info("no more faults, until all jobs have ended")
         for left in self.faults.iterdir():
             left.unlink(missing_ok=True)
         wait_for(self.wake, lambda: f"stopped, and never let go of their jobs: {list(self._stopped)}")
@@ -679,6 +684,8 @@ def main() -> None:
     parser.add_argument("--away", type=float, default=60.0, help="seconds that Redis is away once (default: 60)")
     parser.add_argument("--alone", type=int, default=3, help="times that each kind of death is measured (default: 3)")
     arguments = parser.parse_args()
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    logger.setLevel(logging.INFO)
     torch.set_num_threads(1)
     styles = Path(nst_core.__path__[0]) / "styles"
     with tempfile.TemporaryDirectory(prefix="nst-") as folder:
@@ -690,9 +697,10 @@ def main() -> None:
             end = monotonic() + 60 * arguments.minutes
             while monotonic() < end:
                 soak.round(ACTIONS, arguments.pause)
-            seconds = soak.cancel_many(arguments.cancel) if arguments.cancel else 0.0
-            print(f"{arguments.cancel} jobs canceled in {seconds:.1f} s")
+            if arguments.cancel:
+                logger.info("%d jobs canceled in %.1f s", arguments.cancel, soak.cancel_many(arguments.cancel))
             if arguments.away:
+                logger.info("Redis is away for %g s", arguments.away)
                 soak.part_from_redis(arguments.away)
             soak.measure(DEATHS * arguments.alone)
             report = soak.settle()

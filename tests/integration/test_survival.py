@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -18,8 +17,13 @@ from tests.service import DEADLINE, Service, System, kill_group, pool_child, wai
 #: A few seconds of work, so that there is time to die in its midst.
 WORK = {"size": 64, "iterations": 250}
 
-#: The death of a worker is noticed within seconds, and one that is told to end does so at once.
-ALERT = {"NST_LEASE_SECONDS": "2", "NST_REAPER_SECONDS": "1", "NST_WORKER_SHUTDOWN_SECONDS": "0.5"}
+#: Deaths are noticed within seconds, who is told to end does so at once, and little has to be repeated.
+ALERT = {
+    "NST_LEASE_SECONDS": "2",
+    "NST_REAPER_SECONDS": "1",
+    "NST_WORKER_SHUTDOWN_SECONDS": "0.5",
+    "NST_CHECKPOINT_SECONDS": "0.01",
+}
 
 #: Jobs are asked to end after 4 seconds, killed after 60, and begun once only.
 STRICT = {"NST_TIME_LIMIT_SECONDS": "60", "NST_TIME_LIMIT_GRACE_SECONDS": "56", "NST_MAX_ATTEMPTS": "1"}
@@ -46,6 +50,8 @@ class Workers:
 
     def __init__(self, system: System, front: Stack) -> None:
         self._system, self._front = system, front
+        self._faults = front.data_dir / "faults"
+        self._faults.mkdir()
         self._worker: subprocess.Popen[bytes] | None = None
         self._settings: dict[str, str] = {}
 
@@ -59,8 +65,14 @@ class Workers:
 
     def another(self, **settings: str) -> "subprocess.Popen[bytes]":
         """A worker that is just being started."""
-        self._worker, self._settings = self._system.start_worker(self._front, "worker", **ALERT, **settings), settings
+        everything = {**ALERT, "NST_FAULTS": str(self._faults), **settings}
+        self._worker, self._settings = self._system.start_worker(self._front, "worker", **everything), settings
         return self._worker
+
+    def will_meet(self, fault: str, times: int = 1) -> None:
+        """Whoever paints next meets one of :mod:`worker.faults`."""
+        for k in range(times):
+            (self._faults / f"{fault}.{k}").touch()
 
     @property
     def log(self) -> str:
@@ -138,29 +150,10 @@ def test_a_job_whose_worker_is_killed_before_it_began_is_painted_by_the_next(
     assert f"job {job_id}: waits without a message; sent again" in workers.log
 
 
-def test_a_job_that_takes_too_long_fails_and_the_next_is_painted(service: Service, workers: Workers) -> None:
-    workers.running(**STRICT)
-    too_long, after = service.submit(size=256, iterations=4000), service.submit()
-    job = service.finished(too_long)
-    assert (job["status"], job["error"]["code"]) == ("failed", "timeout")
-    assert "NST_TIME_LIMIT_SECONDS" in job["error"]["message"]
-    service.succeeded(after)
-
-
-def test_a_job_that_kills_its_process_each_time_is_given_up(service: Service, workers: Workers) -> None:
-    worker = workers.running(**STRICT)
-    job_id, after = service.submit(**WORK), service.submit()
-    service.started(job_id)
-    os.kill(pool_child(worker), signal.SIGKILL)
-    job = service.finished(job_id)
-    assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 1)
-    service.succeeded(after)
-
-
 def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
     front: Stack, service: Service, workers: Workers
 ) -> None:
-    worker = workers.running(NST_CHECKPOINT_SECONDS="0.01")
+    worker = workers.running()
     job_id = service.accepted(service.post_style("survivor", steps=150))
     assert front.redis is not None
     with redis.Redis.from_url(front.redis.url) as client:
@@ -174,13 +167,13 @@ def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
 
 
 def test_a_picture_whose_device_is_lost_goes_on_from_its_checkpoint_in_another_process(
-    service: Service, workers: Workers, tmp_path: Path
+    service: Service, workers: Workers
 ) -> None:
-    worker = workers.running(NST_FAULTS=str(tmp_path), NST_CHECKPOINT_SECONDS="0.01")
+    worker = workers.running()
     child = pool_child(worker)
     job_id = service.submit(**WORK)
     service.wait(job_id, lambda job: job["progress"]["step"] > 80)
-    (tmp_path / "cuda").touch()
+    workers.will_meet("cuda")
     job = service.wait(job_id, lambda job: job["attempt"] == 2 and job["progress"]["step"] > 0)
     assert job["progress"]["step"] > 75
     assert service.succeeded(job_id)["attempt"] == 2
@@ -189,37 +182,26 @@ def test_a_picture_whose_device_is_lost_goes_on_from_its_checkpoint_in_another_p
 
 
 def test_a_picture_that_does_not_fit_into_memory_fails_and_the_process_goes_on(
-    service: Service, workers: Workers, tmp_path: Path
+    service: Service, workers: Workers
 ) -> None:
-    worker = workers.running(NST_FAULTS=str(tmp_path))
+    worker = workers.running()
     job_id, after = service.submit(**WORK), service.submit()
     service.started(job_id)
     child = pool_child(worker)
-    (tmp_path / "oom").touch()
+    workers.will_meet("oom")
     job = service.finished(job_id)
     assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "out_of_memory", 1)
     service.succeeded(after)
     assert pool_child(worker) == child
 
 
-def test_three_deaths_are_enough(service: Service, workers: Workers, tmp_path: Path) -> None:
-    workers.running(NST_FAULTS=str(tmp_path))
+def test_three_deaths_are_enough(service: Service, workers: Workers) -> None:
+    workers.running()
     job_id = service.submit(**WORK)
     service.started(job_id)
-    for k in range(3):
-        (tmp_path / f"cuda.{k}").touch()
+    workers.will_meet("cuda", times=3)
     job = service.finished(job_id)
     assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 3)
-    service.succeeded(service.submit())
-
-
-def test_jobs_that_hang_are_ended_by_the_limits_of_time(service: Service, workers: Workers, tmp_path: Path) -> None:
-    limits = {"NST_TIME_LIMIT_SECONDS": "5", "NST_TIME_LIMIT_GRACE_SECONDS": "2", "NST_MAX_ATTEMPTS": "1"}
-    workers.running(NST_FAULTS=str(tmp_path), **limits)
-    for kind, code in (("hang", "timeout"), ("deaf", "worker_lost")):
-        (tmp_path / kind).touch()
-        job = service.finished(service.submit())
-        assert (job["status"], (job["error"] or {}).get("code")) == ("failed", code)
     service.succeeded(service.submit())
 
 
@@ -239,6 +221,35 @@ def test_messages_that_are_no_jobs_hold_up_nobody(front: Stack, service: Service
             celery.send_task(task, args=arguments, queue="gatys")
     service.succeeded(service.submit())
     assert worker.poll() is None
+
+
+def test_a_job_that_takes_too_long_fails_and_the_next_is_painted(service: Service, workers: Workers) -> None:
+    workers.running(**STRICT)
+    too_long, after = service.submit(size=256, iterations=4000), service.submit()
+    job = service.finished(too_long)
+    assert (job["status"], job["error"]["code"]) == ("failed", "timeout")
+    assert "NST_TIME_LIMIT_SECONDS" in job["error"]["message"]
+    service.succeeded(after)
+
+
+def test_a_job_that_kills_its_process_each_time_is_given_up(service: Service, workers: Workers) -> None:
+    worker = workers.running(**STRICT)
+    job_id, after = service.submit(**WORK), service.submit()
+    service.started(job_id)
+    os.kill(pool_child(worker), signal.SIGKILL)
+    job = service.finished(job_id)
+    assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 1)
+    service.succeeded(after)
+
+
+def test_jobs_that_hang_are_ended_by_the_limits_of_time(service: Service, workers: Workers) -> None:
+    limits = {"NST_TIME_LIMIT_SECONDS": "5", "NST_TIME_LIMIT_GRACE_SECONDS": "2", "NST_MAX_ATTEMPTS": "1"}
+    workers.running(**limits)
+    for kind, code in (("hang", "timeout"), ("deaf", "worker_lost")):
+        workers.will_meet(kind)
+        job = service.finished(service.submit())
+        assert (job["status"], (job["error"] or {}).get("code")) == ("failed", code)
+    service.succeeded(service.submit())
 
 
 def test_the_log_tells_each_event_once(workers: Workers) -> None:
