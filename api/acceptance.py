@@ -1,5 +1,6 @@
 """A job that was made of a request: kept, queued, and told to the client."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -15,16 +16,20 @@ from api.keys import Caller
 from api.schema import request_body
 from api.waiting import APPLIED_HEADER, Wait
 from jobs.contract import Job
-from jobs.errors import JobsError, StoreUnavailable, TooManyJobs
+from jobs.errors import ExpiredJob, StoreUnavailable, TooManyJobs, UnknownJob
 from jobs.logs import job_in_hand
 from jobs.queue import enqueue
 
 #: Seconds after which a client may ask again for a job that is not finished.
 RETRY_AFTER = "1"
 
-#: The ``responses`` of an endpoint that accepts jobs, for the OpenAPI document.
+#: Seconds until it is tried again to take back a job whose request was refused: the first time, and at most.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+
 _LOCATION = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
 _AGAIN = {"Retry-After": {"description": "Seconds after which to ask for it.", "schema": {"type": "integer"}}}
+
+#: The ``responses`` of an endpoint that accepts jobs, for the OpenAPI document.
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Job,
@@ -79,7 +84,8 @@ async def accept(
 ) -> Job:
     """Keeps a job and sends it to the workers, or neither; the response says where it is, and waits if preferred.
 
-    A request that was sent before gets the job that it made then.
+    A request that was sent before gets the job that it made then.  When Redis does not say what became of a job, it is
+    taken back as soon as Redis answers again; with a key it stays, if it is there, for the same request to find.
 
     Args:
         images: to keep; taken out of it as soon as they are, as a request that waits is in no need of its memory.
@@ -88,9 +94,16 @@ async def accept(
         Problem: 429 as many jobs of the caller wait and run as may; 503 there is no room; 409, 422 as
             :meth:`Idempotency.earlier`.
         ExpiredJob: as :meth:`Idempotency.earlier`.
+        StoreUnavailable: Redis cannot be reached.
     """
     job_in_hand.set(job.id)
-    accepted = await run_in_threadpool(_accepted, job, images, backend, wait, again)
+    try:
+        accepted = await run_in_threadpool(_accepted, job, images, backend, wait, again)
+    except StoreUnavailable:
+        images.clear()
+        if not await run_in_threadpool(_taken_back, job, backend, again) and again.key is None:
+            backend.start(_take_back_later(job, backend, again))
+        raise
     images.clear()
     job_in_hand.set(accepted.id)
     if accepted.id != job.id:
@@ -98,7 +111,9 @@ async def accept(
     job = accepted
     response.headers["Location"] = f"{request.scope.get('root_path', '').rstrip('/')}/{job.urls.self}"
     if wait.seconds:
-        job = await run_in_threadpool(placed, await wait.end_of(job, response), backend)
+        with suppress(UnknownJob, ExpiredJob):  # deleted meanwhile; it was accepted
+            job = await wait.end_of(job, response)
+        job = await run_in_threadpool(placed, job, backend)
     if job.status.is_final:
         response.status_code = 200
     else:
@@ -137,10 +152,26 @@ def _accept(job: Job, images: Mapping[str, bytes], backend: Backend, again: Idem
         which = "queued_jobs of the key, NST_MAX_QUEUED_PER_KEY"
         limit = f"The limit is {caller.limits.queued_jobs} jobs that wait and run ({which})."
         raise Problem(429, error.code, limit, headers={"Retry-After": QUEUE_RETRY_AFTER}) from None
-    except StoreUnavailable:
-        # Also when the store was not reached, as far as we know: its answer may be all that was lost.
-        with suppress(JobsError):
+
+
+def _taken_back(job: Job, backend: Backend, again: Idempotency) -> bool:
+    """Whether a job is not there, and its key free: when nothing was heard of it, only the answer may be lost.
+
+    A key that is freed while the job may be there would let the same request make a second one.
+    """
+    try:
+        with suppress(UnknownJob, ExpiredJob):
             backend.store.delete(job.id)
-        with suppress(JobsError):
-            again.release(job)
-        raise
+        again.release(job)
+    except StoreUnavailable:
+        return False
+    return True
+
+
+async def _take_back_later(job: Job, backend: Backend, again: Idempotency) -> None:
+    pause = _FIRST_PAUSE
+    while True:
+        await asyncio.sleep(pause)
+        if await run_in_threadpool(_taken_back, job, backend, again):
+            return
+        pause = min(2 * pause, _LONGEST_PAUSE)

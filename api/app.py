@@ -88,6 +88,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with own, at_the_signal_to_stop(backend.watches.stop):
             yield
+            backend.stop()
 
     app = DocumentedAPI(
         title="NST Server",

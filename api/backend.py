@@ -1,5 +1,7 @@
 """What the endpoints work with, of one application."""
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -59,11 +61,23 @@ class Backend:
     event_streams: Places
     claims: Claims
     began: float = field(default_factory=monotonic)
+    _chores: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     @property
     def line(self) -> Line:
         """The line in which jobs wait."""
         return Line(self.store, self.roster)
+
+    def start(self, chore: Coroutine[None, None, None]) -> None:
+        """Have something done that the request does not wait for, unless the server ends."""
+        task = asyncio.create_task(chore)
+        self._chores.add(task)  # the event loop alone would forget it
+        task.add_done_callback(self._chores.discard)
+
+    def stop(self) -> None:
+        """Leave undone what is not done yet."""
+        for task in self._chores:
+            task.cancel()
 
 
 def backend_of(request: Request) -> Backend:

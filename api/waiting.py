@@ -13,7 +13,7 @@ from api.errors import invalid_fields
 from api.keys import Caller
 from api.places import NoPlace
 from jobs.contract import Job
-from jobs.errors import JobsError
+from jobs.errors import StoreUnavailable
 
 APPLIED = "Preference-Applied"
 
@@ -38,12 +38,15 @@ class Wait:
         """The job when it has ended, or as it is after that time; at once where too many wait already.
 
         Waiting is a preference: when the store goes away or the server stops meanwhile, the job is answered as it was.
+
+        Raises:
+            UnknownJob, ExpiredJob: it was deleted, or its time is over.
         """
         if not self.seconds or job.status.is_final:
             return job
         with suppress(NoPlace), self.backend.waiters.taken_by(self.caller):
             response.headers[APPLIED] = f"wait={self.seconds}"
-            with suppress(JobsError, TimeoutError):
+            with suppress(StoreUnavailable, TimeoutError):
                 async with asyncio.timeout(self.seconds), self.backend.watches.of(job.id, self.backend.store) as watch:
                     async for job in watch:
                         if job.status.is_final:

@@ -62,8 +62,16 @@ async def create_style(
         return await accept(job, images, backend, wait, again, request, response)
     except (Problem, StoreUnavailable):
         with suppress(StoreUnavailable):
-            await run_in_threadpool(backend.gallery.added.release, style_id, job.id)
+            await run_in_threadpool(_release, style_id, job, backend)
         raise
+
+
+def _release(style_id: str, job: Job, backend: Backend) -> None:
+    """Let others train a style of this id, unless the job is there after all."""
+    try:
+        backend.store.get(job.id)
+    except UnknownJob:
+        backend.gallery.added.release(style_id, job.id)
 
 
 async def _read_job(request: Request, backend: Backend) -> tuple[Job, dict[str, bytes]]:

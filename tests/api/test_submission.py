@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import httpx
 import pytest
 import redis
 from PIL import Image, ImageDraw
@@ -20,8 +21,10 @@ from jobs.memory import MemoryStore
 from jobs.protocol import Store
 from jobs.queue import make_celery
 from nst_core.options import FAST_OPTIONS, OPTIONS, FastOptions, GatysOptions
+from tests.service import wait_for
 
 MakePicture = Callable[..., bytes]
+Serve = Callable[..., tuple[str, int]]
 
 
 def files(content: bytes, style: bytes | None = None) -> dict[str, tuple[str, bytes]]:
@@ -560,6 +563,38 @@ def test_a_store_that_fails_leaves_neither_job_nor_message(make_client, redis_ur
     assert client.app.state.backend.store.list_jobs().items == []
     with redis.Redis.from_url(redis_url) as queue:
         assert queue.keys("nst:gatys*") == []
+
+
+@pytest.mark.parametrize("key", [None, "a key"])
+def test_a_job_of_which_nothing_is_heard_is_there_for_the_same_request_only(
+    serve: Serve, store: Store, png: bytes, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    """Redis keeps it, and then answers nobody for a while."""
+    create, delete, deletions = store.create, store.delete, []
+
+    def create_and_hang(*job: Any, **more: Any) -> None:
+        create(*job, **more)
+        raise StoreUnavailable
+
+    def hang_once_more(job_id: str) -> None:
+        deletions.append(job_id)
+        if len(deletions) < 3:
+            raise StoreUnavailable
+        delete(job_id)
+
+    monkeypatch.setattr("api.acceptance._FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(store, "delete", hang_once_more)
+    host, port = serve()
+    with httpx.Client(base_url=f"http://{host}:{port}", headers={"Idempotency-Key": key} if key else {}) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "create", create_and_hang)
+            assert client.post("/jobs", files=files(png)).status_code == 503
+        if key:
+            again = client.post("/jobs", files=files(png))
+            assert (again.status_code, again.headers["idempotency-replayed"]) == (202, "true")
+            assert [job.id for job in store.list_jobs().items] == [again.json()["id"]]
+        else:
+            wait_for(lambda: len(deletions) == 3 and not store.list_jobs().items)
 
 
 def test_a_sub_path_is_in_the_location_whether_or_not_the_proxy_takes_it_away(make_client, png: bytes) -> None:

@@ -139,6 +139,26 @@ def test_an_id_is_free_when_its_training_could_not_be_stored(
     assert post(trainer, png).status_code == 202
 
 
+def test_an_id_stays_taken_when_its_training_may_be_stored(
+    trainer, store: Store, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = store.create
+
+    def create_and_hang(*job: Any, **more: Any) -> None:
+        create(*job, **more)
+        raise StoreUnavailable
+
+    def away(*_: object) -> None:
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "create", create_and_hang)
+        patch.setattr(store, "delete", away)
+        assert post(trainer, png).status_code == 503
+    assert len(store.list_jobs().items) == 1
+    assert post(trainer, png).json()["code"] == "style_exists"
+
+
 @pytest.mark.parametrize("name", ["style", "photograph"])
 def test_images_that_cannot_be_learned_from_are_refused(trainer, png: bytes, picture: MakePicture, name: str) -> None:
     def send(data: bytes) -> Any:

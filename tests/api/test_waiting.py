@@ -121,6 +121,19 @@ def test_a_job_that_was_accepted_is_answered_when_the_store_goes_away(
     assert get(response.json()["id"]).status is Status.QUEUED
 
 
+def test_a_job_that_is_deleted_while_somebody_waits_is_not_there(client, store: Store, job_id: str, png: bytes) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        get = threads.submit(client.get, f"/jobs/{job_id}", headers={"Prefer": "wait=30"})
+        wait_for(lambda: client.app.state.backend.waiters._taken)
+        store.delete(job_id)
+        assert (get.result().status_code, get.result().json()["code"]) == (404, "job_not_found")
+        post = threads.submit(client.post, "/jobs", files={"content": png, "style": png}, headers={"Prefer": "wait=30"})
+        job = only_job(store)
+        wait_for(lambda: client.app.state.backend.waiters._taken)
+        store.delete(job.id)
+        assert (post.result().status_code, post.result().json()["id"]) == (202, job.id)
+
+
 def test_a_request_that_waits_keeps_no_images(make_client, redis_url: str) -> None:
     settings = ApiSettings(redis_url=redis_url)
     client = make_client()
