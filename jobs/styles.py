@@ -19,7 +19,7 @@ from jobs.connection import InRedis, reaching_redis, transaction
 from jobs.contract import now
 from jobs.errors import StyleExists, StyleNotRemovable
 from nst_core.errors import UnknownStyle
-from nst_core.gallery import Style
+from nst_core.gallery import STYLE_ID, Style
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,9 @@ class _Entry(BaseModel):
 
 
 def _key(style_id: str) -> str:
+    """Where a style is; UnknownStyle for what no style is called, as that may name another key."""
+    if not STYLE_ID.fullmatch(style_id):
+        raise UnknownStyle(f"there is no style {style_id!r}")
     return f"nst:style:{style_id}"
 
 

@@ -127,6 +127,16 @@ def test_an_id_is_taken_once(trainer, store: Store, png: bytes, monkeypatch: pyt
         assert post(trainer, png).status_code == 202
 
 
+def test_the_claim_of_an_id_is_no_style(trainer, png: bytes) -> None:
+    assert post(trainer, png).status_code == 202
+    address = "/styles/noise:claim"
+    for response in (trainer.get(address), trainer.get(f"{address}/thumbnail"), trainer.delete(address)):
+        assert (response.status_code, response.json()["code"]) == (404, "unknown_style")
+    response = trainer.post("/jobs", files={"content": png}, data={"style_id": "noise:claim"})
+    assert (response.status_code, response.json()["code"]) == (422, "unknown_style")
+    assert post(trainer, png).status_code == 409
+
+
 def test_an_id_is_free_when_its_training_could_not_be_stored(
     trainer, store: Store, png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,14 @@ def test_a_style_that_cannot_be_read_leaves_the_others(styles: StyleStore, redis
         styles.get("noise")
 
 
+@pytest.mark.parametrize("name", ["noise:claim", "Noise", "", "noise\n", "x" * 65, "\x00", "\ud7ff"])
+def test_what_no_style_is_called_is_unknown(styles: StyleStore, name: str) -> None:
+    styles.claim("noise", "one", 100, lambda _: False)
+    for call in (styles.get, styles.weights, styles.thumbnail, styles.delete):
+        with pytest.raises(UnknownStyle, match="there is no style"):
+            call(name)
+
+
 def test_a_redis_that_is_away_is_told(tmp_path: Path) -> None:
     styles = StyleStore.connect(f"unix://{tmp_path}/nothing.sock")
     for call in (styles.all, lambda: styles.get("noise"), lambda: add(styles)):
