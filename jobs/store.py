@@ -106,6 +106,11 @@ class _Keys:
         self.known = f"{self.job}:known"
 
 
+def holder_key(job_id: str) -> str:
+    """The key of the token by which a worker has a job; gone, or another's, when that worker has it no more."""
+    return _Keys(job_id).holder
+
+
 class RedisStore(Store):
     """The store that the front end and the workers share."""
 

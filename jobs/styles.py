@@ -17,7 +17,8 @@ from redis.client import Pipeline
 
 from jobs.connection import InRedis, reaching_redis, transaction
 from jobs.contract import now
-from jobs.errors import StyleExists, StyleNotRemovable
+from jobs.errors import LeaseLost, StyleExists, StyleNotRemovable
+from jobs.store import holder_key
 from nst_core.errors import UnknownStyle
 from nst_core.gallery import STYLE_ID, Style
 
@@ -50,18 +51,24 @@ class StyleStore(InRedis):
     """
 
     @reaching_redis
-    def add(self, style: Style, *, weights: bytes, thumbnail: bytes, job_id: str, owner: str = "") -> None:
+    def add(
+        self, style: Style, *, weights: bytes, thumbnail: bytes, job_id: str, token: str | None = None, owner: str = ""
+    ) -> None:
         """Keep a style; to do so again for the same job replaces it.
 
         Args:
+            token: by which a worker has the job; None: it is no worker that adds the style.
             owner: who alone may delete it later; empty: nobody, or whoever may delete everything.
 
         Raises:
+            LeaseLost: the job was taken from this worker, has ended, or is gone.
             StyleExists: another job's style has this id.
         """
         entry = _Entry(style=style, job_id=job_id, owner=owner)
 
         def add(pipe: Pipeline) -> None:
+            if token is not None and pipe.get(holder_key(job_id)) != token.encode():
+                raise LeaseLost
             old = self._read(pipe, style.id)
             if old and old.job_id != job_id:
                 raise StyleExists(f"There is a style {style.id!r} already.")
@@ -70,7 +77,7 @@ class StyleStore(InRedis):
             pipe.hset(_key(style.id), mapping=cast(Any, values))
             pipe.zadd(_INDEX, {style.id: now().timestamp()}, nx=True)
 
-        transaction(self._redis, add, _key(style.id))
+        transaction(self._redis, add, _key(style.id), holder_key(job_id))
 
     @reaching_redis
     def claim(self, style_id: str, job_id: str, seconds: int, is_over: Callable[[str], bool]) -> str:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from jobs.errors import StoreUnavailable, StyleExists, StyleNotRemovable
+from jobs.contract import Job, JobInput, Status, Urls, new_job_id, now
+from jobs.errors import LeaseLost, StoreUnavailable, StyleExists, StyleNotRemovable
 from jobs.gallery import ServiceGallery
+from jobs.settings import Settings
+from jobs.store import RedisStore
 from jobs.styles import StyleStore
 from nst_core.errors import UnknownStyle
 from nst_core.gallery import Style
@@ -51,6 +54,31 @@ def test_a_job_may_keep_its_style_again_and_no_other_job_may(styles: StyleStore)
         add(styles, job_id="two", weights=b"other")
     assert styles.weights("noise") == b"again"
     assert len(styles.all()) == 1
+
+
+def test_a_worker_adds_a_style_while_it_has_the_job(styles: StyleStore, redis_url: str) -> None:
+    store = RedisStore.connect(redis_url, Settings())
+    job_id, made_of = new_job_id(), JobInput(params={}, style_sha256=["5" * 64])
+    store.create(
+        Job(id=job_id, method="train", created_at=now(), input=made_of, urls=Urls.of(job_id)), {"style.0": b"x"}
+    )
+
+    def keep(token: str) -> None:
+        styles.add(NOISE, weights=token.encode(), thumbnail=b"jpeg", job_id=job_id, token=token)
+
+    with pytest.raises(LeaseLost):
+        keep("one")  # nobody has it yet
+    store.start(job_id, "one")
+    for token in ("two", ""):
+        with pytest.raises(LeaseLost):
+            keep(token)
+    assert styles.all() == []
+    keep("one")
+    store.finish(job_id, "one", status=Status.CANCELED)
+    with pytest.raises(LeaseLost):
+        keep("one")
+    assert styles.weights("noise") == b"one"
+    store.close()
 
 
 def test_a_style_that_is_deleted_is_gone(styles: StyleStore, redis_url: str) -> None:
