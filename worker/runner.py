@@ -15,7 +15,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from PIL import Image
 
 from jobs.contract import Job, JobError, Metrics, Output, Progress, ScaleSeconds, Status
-from jobs.errors import ExpiredJob, JobsError, LeaseLost, StoreUnavailable, StyleExists, UnknownJob
+from jobs.errors import ExpiredJob, JobsError, LeaseLost, StoreUnavailable, StyleExists, TooManyStyles, UnknownJob
 from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from jobs.styles import StyleStore
@@ -338,7 +338,13 @@ class Runner:
             self.models,
             images=self.settings.training_images,
             checkpoint=self.store.checkpoint(job.id),
-            keep=partial(self.styles.add, job_id=job.id, token=token, owner=self.store.owner(job.id)),
+            keep=partial(
+                self.styles.add,
+                job_id=job.id,
+                token=token,
+                owner=self.store.owner(job.id),
+                most=self.settings.max_styles,
+            ),
         )
 
     def _image(self, job: Job, name: str) -> Image.Image:
@@ -397,7 +403,7 @@ class Runner:
                     keep()
                 self.store.finish(job_id, token, **ending)
                 return
-            except StyleExists as error:
+            except (StyleExists, TooManyStyles) as error:
                 ending, keep = _failure(error.code, str(error)), None
             except StoreUnavailable:
                 if monotonic() > deadline:

@@ -187,6 +187,17 @@ def test_of_two_trainings_of_one_id_the_second_fails(
     assert styles.get("noise").title == "First"
 
 
+def test_a_style_too_many_fails(
+    store: Store, styles: StyleStore, settings: WorkerSettings, add_training: AddJob
+) -> None:
+    job_id = add_training(steps=1).id
+    Runner(store, settings.model_copy(update={"max_styles": 0})).run(job_id)
+    error = store.get(job_id).error
+    assert error is not None
+    assert (error.code, "NST_MAX_STYLES" in error.message) == ("too_many_styles", True)
+    assert styles.all() == []
+
+
 def test_a_training_that_its_minutes_end_tells_how_far_it_came(
     runner: Runner, store: Store, styles: StyleStore, add_training: AddJob
 ) -> None:
