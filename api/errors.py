@@ -23,6 +23,7 @@ from jobs.errors import (
     StoreFull,
     StoreUnavailable,
     StyleNotRemovable,
+    TooManyStyles,
     UnknownJob,
     UnreadableJob,
     URLTooLarge,
@@ -143,6 +144,7 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(ExpiredJob)
     @app.exception_handler(JobNotFinished)
     @app.exception_handler(StoreUnavailable)
+    @app.exception_handler(TooManyStyles)
     @app.exception_handler(StyleNotRemovable)
     async def jobs_error(request: Request, error: JobsError) -> JSONResponse:
         return as_problem(error).response(request)
@@ -172,6 +174,7 @@ _JOBS_STATUSES: dict[type[JobsError], int] = {
     JobNotFinished: 409,
     StoreUnavailable: 503,
     StoreFull: 503,
+    TooManyStyles: 409,
     StyleNotRemovable: 403,
 }
 

@@ -76,7 +76,6 @@ class ApiSettings(Settings):
     max_training_pixels: int = Field(
         default=1_048_576, ge=4096, description="Most pixels of one step of a training: batch times crop times crop."
     )
-    max_styles: int = Field(default=500, ge=0, description="Most styles that users may add; 0 lets nobody add one.")
     max_job_styles: int = Field(
         default=8, ge=1, le=100, description="Most styles of one job, and most masks: an image each."
     )

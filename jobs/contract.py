@@ -268,7 +268,7 @@ class Job(_Model):
 class JobPage(_Model):
     """One page of a list of jobs, newest first."""
 
-    items: list[Job]
+    items: list[Job] = Field(description="May be fewer than `limit`, or none, though there is a `next_cursor`.")
     next_cursor: str | None = Field(
         default=None, description="Give it as `cursor` to get the next page; null at the end."
     )

@@ -9,6 +9,7 @@ JobsError
 ├── StoreUnavailable   Redis cannot be reached
 │   └── StoreFull          it answers, and writes nothing
 ├── StyleExists        the id of a style is taken
+├── TooManyStyles      users have added as many styles as may be
 ├── StyleNotRemovable  the style is not a user's, or not this one's
 ├── LeaseLost          another worker has taken this job over, or it was deleted
 └── OutboundError      a URL that a client named cannot be had
@@ -75,6 +76,16 @@ class StyleExists(JobsError):
     """There is a style of this id already."""
 
     code = "style_exists"
+
+
+class TooManyStyles(JobsError):
+    """Users have added as many styles as may be."""
+
+    code = "too_many_styles"
+
+    def __init__(self, most: int) -> None:
+        limit = f"{most} styles of users, with those in training, which is the limit of this server (NST_MAX_STYLES)"
+        super().__init__(f"There are {limit}; delete one first.")
 
 
 class StyleNotRemovable(JobsError):

@@ -124,6 +124,9 @@ class Store(ABC):
     ) -> JobPage:
         """A page of at most ``limit`` jobs, newest first, below ``cursor`` (the ``next_cursor`` of the page before).
 
+        One may have fewer, or none, though more follow, where few of many jobs are asked for: the last is the one
+        without ``next_cursor``.
+
         Args:
             owner: only this one's jobs; empty: everybody's.
         """

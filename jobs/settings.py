@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         description="Folder of photographs, on the workers, on which new styles are trained: COCO or any; without one, "
         "a training needs photographs of its own.",
     )
+    max_styles: int = Field(
+        default=500,
+        ge=0,
+        description="Most styles that users may add, with those in training; 0 lets nobody add one.",
+    )
     styles_dir: OptionalFolder = Field(
         default=None,
         description="Folder of the gallery of fast styles; by default the one that comes with the program.",

@@ -59,6 +59,10 @@ _NEWS = "nst:news"
 #: longer than to write the new job.
 _SWEEP, _SWEEP_EVERY = 100, 10
 
+#: To find a page of jobs, so many ids are looked at in each round but the first, and in all before the page ends short
+#: of its limit: few jobs may be of the method that is asked for, which no index tells.
+_LOOKED_AT_ONCE, _MOST_LOOKED_AT = 100, 1000
+
 _TALLY = "nst:tally"
 
 #: Moves a mean towards a sample by a part of their distance: one step, so that no two ends of jobs undo each other.
@@ -104,6 +108,11 @@ class _Keys:
         self.lease = f"{self.job}:lease"
         self.holder = f"{self.job}:holder"
         self.known = f"{self.job}:known"
+
+
+def holder_key(job_id: str) -> str:
+    """The key of the token by which a worker has a job; gone, or another's, when that worker has it no more."""
+    return _Keys(job_id).holder
 
 
 class RedisStore(Store):
@@ -236,20 +245,24 @@ class RedisStore(Store):
     ) -> JobPage:
         index = _of(owner, _status_index(status) if status else _INDEX)
         found: list[Job] = []
+        looked_at = 0
         # One more than asked for tells whether there is a next page.
         while len(found) <= limit:
+            if looked_at >= _MOST_LOOKED_AT:
+                return JobPage(items=found, next_cursor=cursor)
             below = f"({cursor}" if cursor else "+"
-            ids = self._ids(self._redis.zrevrangebylex(index, below, "-", start=0, num=limit + 1))
+            most = _LOOKED_AT_ONCE if looked_at else limit + 1
+            ids = self._ids(self._redis.zrevrangebylex(index, below, "-", start=0, num=most))
             if not ids:
-                break
+                return JobPage(items=found)
+            looked_at += len(ids)
             cursor = ids[-1]
             found += (
                 job
                 for job in self._readable(ids, owner)
                 if status in (None, job.status) and method in (None, job.method)
             )
-        items = found[:limit]
-        return JobPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
+        return JobPage(items=found[:limit], next_cursor=found[limit - 1].id)
 
     @override
     @reaching_redis

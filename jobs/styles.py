@@ -3,6 +3,7 @@
     nst:style:{id}        a hash: the entry, one JSON document; its weights; its thumbnail
     nst:style:{id}:claim  the job that trains it, while it may
     nst:styles            every id, sorted by the time of its training
+    nst:styles:claimed    the ids that have claims, a set; those whose claims are void leave it when room is short
 
 Claims expire with their jobs, styles do not.
 """
@@ -17,13 +18,15 @@ from redis.client import Pipeline
 
 from jobs.connection import InRedis, reaching_redis, transaction
 from jobs.contract import now
-from jobs.errors import StyleExists, StyleNotRemovable
+from jobs.errors import LeaseLost, StyleExists, StyleNotRemovable, TooManyStyles
+from jobs.store import holder_key
 from nst_core.errors import UnknownStyle
-from nst_core.gallery import Style
+from nst_core.gallery import STYLE_ID, Style
 
 logger = logging.getLogger(__name__)
 
 _INDEX = "nst:styles"
+_CLAIMED = f"{_INDEX}:claimed"
 
 
 class _Entry(BaseModel):
@@ -37,7 +40,14 @@ class _Entry(BaseModel):
 
 
 def _key(style_id: str) -> str:
+    """Where a style is; UnknownStyle for what no style is called, as that may name another key."""
+    if not STYLE_ID.fullmatch(style_id):
+        raise UnknownStyle(f"there is no style {style_id!r}")
     return f"nst:style:{style_id}"
+
+
+def _claim_key(style_id: str) -> str:
+    return f"{_key(style_id)}:claim"
 
 
 class StyleStore(InRedis):
@@ -47,67 +57,96 @@ class StyleStore(InRedis):
     """
 
     @reaching_redis
-    def add(self, style: Style, *, weights: bytes, thumbnail: bytes, job_id: str, owner: str = "") -> None:
-        """Keep a style; to do so again for the same job replaces it.
+    def add(
+        self,
+        style: Style,
+        *,
+        weights: bytes,
+        thumbnail: bytes,
+        job_id: str,
+        token: str | None = None,
+        owner: str = "",
+        most: int | None = None,
+    ) -> None:
+        """Keep a style; to do so again for the same job replaces it.  The job's claim has served.
 
         Args:
+            token: by which a worker has the job; None: it is no worker that adds the style.
             owner: who alone may delete it later; empty: nobody, or whoever may delete everything.
+            most: how many styles there may be, with this one; None: any number.
 
         Raises:
+            LeaseLost: the job was taken from this worker, has ended, or is gone.
             StyleExists: another job's style has this id.
+            TooManyStyles: there are as many already.
         """
         entry = _Entry(style=style, job_id=job_id, owner=owner)
+        claim = _claim_key(style.id)
 
         def add(pipe: Pipeline) -> None:
+            if token is not None and pipe.get(holder_key(job_id)) != token.encode():
+                raise LeaseLost
             old = self._read(pipe, style.id)
             if old and old.job_id != job_id:
                 raise StyleExists(f"There is a style {style.id!r} already.")
+            if most is not None and pipe.zscore(_INDEX, style.id) is None and pipe.zcard(_INDEX) >= most:
+                raise TooManyStyles(most)
+            claimed = pipe.get(claim) == job_id.encode()
             pipe.multi()
             values = {"entry": entry.model_dump_json(), "weights": weights, "thumbnail": thumbnail}
             pipe.hset(_key(style.id), mapping=cast(Any, values))
             pipe.zadd(_INDEX, {style.id: now().timestamp()}, nx=True)
+            if claimed:
+                self._unclaim(pipe, style.id)
 
-        transaction(self._redis, add, _key(style.id))
+        transaction(self._redis, add, _key(style.id), holder_key(job_id), _INDEX, claim)
 
     @reaching_redis
-    def claim(self, style_id: str, job_id: str, seconds: int, is_over: Callable[[str], bool]) -> str:
-        """Reserves an id for a job that will train a style of it, for so many seconds at most.
+    def claim(self, style_id: str, job_id: str, seconds: int, is_over: Callable[[str], bool], most: int) -> str:
+        """Reserves an id, and room, for a job that will train a style of it, for so many seconds at most.
 
         Args:
             is_over: whether a job will train no more, so that its claim is void.
+            most: how many styles there may be, with those that are claimed, and this one.
 
         Returns:
             The job that has the claim: this one, or another that was sooner.
+
+        Raises:
+            TooManyStyles: there are as many already.
         """
-        key = f"{_key(style_id)}:claim"
+        key = _claim_key(style_id)
 
         def claim(pipe: Pipeline) -> str:
             holder = cast(bytes | None, pipe.get(key))
             if holder and not is_over(holder.decode()):
                 return holder.decode()
+            room = most - pipe.zcard(_INDEX)
+            claimed = {member.decode() for member in cast(set[bytes], pipe.smembers(_CLAIMED))} - {style_id}
+            void = self._void(pipe, claimed, is_over) if len(claimed) >= room else set()
+            if len(claimed - void) >= room:
+                raise TooManyStyles(most)
             pipe.multi()
             pipe.set(key, job_id, ex=seconds)
+            pipe.sadd(_CLAIMED, style_id)
+            if void:
+                pipe.srem(_CLAIMED, *void)
             return job_id
 
-        return transaction(self._redis, claim, key)
+        return transaction(self._redis, claim, key, _INDEX, _CLAIMED)
 
     @reaching_redis
     def release(self, style_id: str, job_id: str) -> None:
         """Gives a claim back, if it is this job's."""
-        key = f"{_key(style_id)}:claim"
+        key = _claim_key(style_id)
 
         def release(pipe: Pipeline) -> None:
             holder = cast(bytes | None, pipe.get(key))
             pipe.multi()
             if holder == job_id.encode():
-                pipe.delete(key)
+                self._unclaim(pipe, style_id)
 
         transaction(self._redis, release, key)
-
-    @reaching_redis
-    def count(self) -> int:
-        """How many styles there are."""
-        return self._redis.zcard(_INDEX)
 
     @reaching_redis
     def all(self) -> list[Style]:
@@ -157,6 +196,23 @@ class StyleStore(InRedis):
             pipe.zrem(_INDEX, style_id)
 
         transaction(self._redis, forget, _key(style_id))
+
+    @staticmethod
+    def _void(pipe: Pipeline, style_ids: set[str], is_over: Callable[[str], bool]) -> set[str]:
+        """Those of these ids whose claims expired or are void."""
+        keys = {style_id: _claim_key(style_id) for style_id in style_ids}
+        if not keys:
+            return set()
+        # Who claims one of them anew leaves the set as it is.
+        pipe.watch(*keys.values())  # type: ignore[no-untyped-call]
+        holders = cast(list[bytes | None], pipe.mget(list(keys.values())))
+        claims = zip(keys, holders, strict=True)
+        return {style_id for style_id, holder in claims if holder is None or is_over(holder.decode())}
+
+    @staticmethod
+    def _unclaim(pipe: Pipeline, style_id: str) -> None:
+        pipe.delete(_claim_key(style_id))
+        pipe.srem(_CLAIMED, style_id)
 
     def _entries(self, style_ids: list[str]) -> list[_Entry]:
         with self._redis.pipeline(transaction=False) as pipe:

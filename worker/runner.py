@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from math import inf
 from time import monotonic, sleep
@@ -15,7 +15,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from PIL import Image
 
 from jobs.contract import Job, JobError, Metrics, Output, Progress, ScaleSeconds, Status
-from jobs.errors import ExpiredJob, JobsError, LeaseLost, StoreUnavailable, StyleExists, UnknownJob
+from jobs.errors import ExpiredJob, JobsError, LeaseLost, StoreUnavailable, StyleExists, TooManyStyles, UnknownJob
 from jobs.gallery import ServiceGallery
 from jobs.protocol import Store
 from jobs.styles import StyleStore
@@ -203,7 +203,7 @@ class Runner:
     def _paint(self, job: Job, token: str, heartbeat: Heartbeat, snapshots: Snapshots) -> dict[str, Any]:
         began = monotonic()
         file = FileOptions.from_params(job.input.params)
-        painter = self._painter(job)
+        painter = self._painter(job, token)
         missing = painter.missing
         if missing:
             waiting = Progress(total_steps=painter.total_steps, message=f"loading {missing}")
@@ -292,10 +292,10 @@ class Runner:
         )
         return {KEY: record.to_json()}
 
-    def _painter(self, job: Job) -> Painter:
+    def _painter(self, job: Job, token: str) -> Painter:
         options, params = job.options, job.input.params
         if isinstance(options, StyleTrainingOptions):
-            return self._trainer(job, options)
+            return self._trainer(job, token, options)
         photograph, content = None, None
         if job.input.content_sha256:
             photograph = decode_photograph(self.store.image(job.id, "content"), self._limits)
@@ -322,7 +322,7 @@ class Runner:
             painter.alpha, painter.exif = photograph.alpha, photograph.exif
         return painter
 
-    def _trainer(self, job: Job, options: StyleTrainingOptions) -> StyleTrainer:
+    def _trainer(self, job: Job, token: str, options: StyleTrainingOptions) -> StyleTrainer:
         params, sent = job.input.params, len(job.input.photograph_sha256)
         new = NewStyle(
             id=params["style_id"],
@@ -338,9 +338,13 @@ class Runner:
             self.models,
             images=self.settings.training_images,
             checkpoint=self.store.checkpoint(job.id),
-            added=self.styles,
-            job_id=job.id,
-            owner=self.store.owner(job.id),
+            keep=partial(
+                self.styles.add,
+                job_id=job.id,
+                token=token,
+                owner=self.store.owner(job.id),
+                most=self.settings.max_styles,
+            ),
         )
 
     def _image(self, job: Job, name: str) -> Image.Image:
@@ -399,7 +403,7 @@ class Runner:
                     keep()
                 self.store.finish(job_id, token, **ending)
                 return
-            except StyleExists as error:
+            except (StyleExists, TooManyStyles) as error:
                 ending, keep = _failure(error.code, str(error)), None
             except StoreUnavailable:
                 if monotonic() > deadline:

@@ -4,12 +4,12 @@ import io
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 from typing_extensions import override
 
-from jobs.styles import StyleStore
 from nst_core.dataset import find_images
 from nst_core.errors import CorruptCheckpoint, TrainingFailed
 from nst_core.fast_models import FastModels
@@ -51,9 +51,7 @@ class StyleTrainer(Painter):
     Args:
         images: folder of photographs, for a style that brings none.
         checkpoint: of an earlier trainer of the same job.
-        added: where the finished style is kept.
-        job_id: whose style it is.
-        owner: whose job this is.
+        keep: keeps the finished style, with its weights and its thumbnail.
     """
 
     preview_seconds = 5.0
@@ -68,13 +66,10 @@ class StyleTrainer(Painter):
         *,
         images: Path | None,
         checkpoint: bytes | None,
-        added: StyleStore,
-        job_id: str,
-        owner: str,
+        keep: Callable[..., None],
     ) -> None:
         self.new, self.options, self.encoders, self.models = new, options, encoders, models
-        self.images, self.last_checkpoint, self.added = images, checkpoint, added
-        self.job_id, self.owner = job_id, owner
+        self.images, self.last_checkpoint, self.keep = images, checkpoint, keep
         self.total_steps = options.steps
 
     @property
@@ -142,4 +137,4 @@ class StyleTrainer(Painter):
         new = self.new
         style = replace(style, title=new.title, artist=new.artist, year=new.year, licence=new.licence)
         small = encode(thumbnail(painted), "jpeg", quality=85)
-        return lambda: self.added.add(style, weights=weights, thumbnail=small, job_id=self.job_id, owner=self.owner)
+        return partial(self.keep, style, weights=weights, thumbnail=small)

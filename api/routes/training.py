@@ -21,7 +21,7 @@ from api.uploads import CheckedImage, check_image, narrow_images
 from api.waiting import WaitDep
 from api.webhook_form import check_webhook
 from jobs.contract import Job, JobInput, Urls, new_job_id, now
-from jobs.errors import ExpiredJob, StoreUnavailable, UnknownJob, UnreadableJob
+from jobs.errors import ExpiredJob, StoreUnavailable, TooManyStyles, UnknownJob, UnreadableJob
 from nst_core.errors import UnknownStyle
 from nst_core.options import PHOTOGRAPH_SIDE
 
@@ -88,21 +88,9 @@ async def _read_job(request: Request, backend: Backend) -> tuple[Job, dict[str, 
     return _make_job(asked, painting, photographs), stored
 
 
-def _see_that_there_is_room(style_id: str, backend: Backend) -> None:
-    gallery, settings = backend.gallery, backend.settings
-    try:
-        _ = gallery[style_id]
-    except UnknownStyle:
-        pass
-    else:
-        raise _taken(f"There is a style {style_id!r} already.")
-    if gallery.added.count() >= settings.max_styles:
-        limit = f"{settings.max_styles} styles of users, which is the limit of this server (NST_MAX_STYLES)"
-        raise Problem(409, "too_many_styles", f"There are {limit}; delete one first.")
-
-
 def _claim(style_id: str, job: Job, backend: Backend, again: Idempotency) -> None:
-    """See that the style can be added, and that nobody else is training one of this id."""
+    """See that the style can be added, that there is room, and that nobody else is training one of this id."""
+    gallery, settings = backend.gallery, backend.settings
 
     def is_over(job_id: str) -> bool:
         try:
@@ -113,11 +101,13 @@ def _claim(style_id: str, job: Job, backend: Backend, again: Idempotency) -> Non
             return ULID.parse(job_id).datetime < now() - _NOT_STORED_YET
 
     try:
-        _see_that_there_is_room(style_id, backend)
-        holder = backend.gallery.added.claim(style_id, job.id, backend.settings.pending_ttl_seconds, is_over)
+        with suppress(UnknownStyle):
+            _ = gallery[style_id]
+            raise _taken(f"There is a style {style_id!r} already.")
+        holder = gallery.added.claim(style_id, job.id, settings.pending_ttl_seconds, is_over, settings.max_styles)
         if holder != job.id:
             raise _taken(f"Another job is training a style {style_id!r}.")
-    except (Problem, StoreUnavailable):
+    except (Problem, TooManyStyles, StoreUnavailable):
         with suppress(StoreUnavailable):
             again.release(job)
         raise

@@ -127,6 +127,30 @@ def test_an_id_is_taken_once(trainer, store: Store, png: bytes, monkeypatch: pyt
         assert post(trainer, png).status_code == 202
 
 
+def test_the_claim_of_an_id_is_no_style(trainer, png: bytes) -> None:
+    assert post(trainer, png).status_code == 202
+    address = "/styles/noise:claim"
+    for response in (trainer.get(address), trainer.get(f"{address}/thumbnail"), trainer.delete(address)):
+        assert (response.status_code, response.json()["code"]) == (404, "unknown_style")
+    response = trainer.post("/jobs", files={"content": png}, data={"style_id": "noise:claim"})
+    assert (response.status_code, response.json()["code"]) == (422, "unknown_style")
+    assert post(trainer, png).status_code == 409
+
+
+def test_trainings_count_as_styles(make_client: MakeClient, png: bytes, tmp_path: Path) -> None:
+    client = make_client(training_images=tmp_path, max_styles=1)
+    first = post(client, png)
+    key = {"Idempotency-Key": "second"}
+    for _ in range(2):
+        response = client.post("/styles", files={"style": png}, data={"id": "second"}, headers=key)
+        assert (response.status_code, response.json()["code"]) == (409, "too_many_styles")
+        assert "NST_MAX_STYLES" in response.json()["detail"]
+    assert client.get("/jobs").json()["items"] == [first.json() | {"queue": NOWHERE}]
+    client.post(f"/jobs/{first.json()['id']}/cancel")
+    assert client.post("/styles", files={"style": png}, data={"id": "second"}, headers=key).status_code == 202
+    assert post(client, png).status_code == 409
+
+
 def test_an_id_is_free_when_its_training_could_not_be_stored(
     trainer, store: Store, png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from cli.up import Stack
 from tests.browser.axe import violations
@@ -117,6 +117,27 @@ def test_it_is_filtered(visit: Visit, caller: str, mine: Service) -> None:
     page.get_by_role("radio", name="All", exact=True).check(force=True)
     expect(item(page, "slow one")).to_be_visible()
     expect(item(page, "fast one")).to_be_hidden()
+
+
+def test_a_page_without_jobs_is_not_the_end(visit: Visit, caller: str, mine: Service) -> None:
+    mine.succeeded(mine.accepted(mine.post_fast(**named("fast one"))))
+    page = open_history(visit, caller)
+    expect(item(page, "fast one")).to_be_visible()
+    held: list[Route] = []
+
+    def answer(route: Route) -> None:
+        """As if so many newer jobs were of another method."""
+        if "cursor=" in route.request.url:
+            held.append(route)
+        else:
+            route.fulfill(json={"items": [], "next_cursor": "7" + 25 * "Z"})
+
+    page.route(lambda url: "/jobs?" in url and "method=fast" in url, answer)
+    with page.expect_request(lambda request: "cursor=" in request.url):
+        page.get_by_role("radio", name="Gallery").check(force=True)
+    assert page.get_by_role("heading", name="Nothing of this kind").count() == 0
+    held[0].continue_()
+    expect(item(page, "fast one")).to_be_visible()
 
 
 def test_what_is_being_painted_goes_on(visit: Visit, caller: str, mine: Service) -> None:

@@ -211,6 +211,8 @@ def test_a_server_that_is_away_is_told(client: NSTClient) -> None:
 
 
 def test_all_pages_are_listed(script: Script, client: NSTClient) -> None:
+    script.will(200, {"items": [], "next_cursor": "b"})  # none of those that were looked at
     script.will(200, {"items": [1, 2], "next_cursor": "c"}).will(200, {"items": [3], "next_cursor": None})
     assert list(client.list_jobs(status="failed")) == [1, 2, 3]
-    assert [path for _, path, _, _ in script.asked] == ["/jobs?status=failed", "/jobs?status=failed&cursor=c"]
+    first = "/jobs?status=failed"
+    assert [path for _, path, _, _ in script.asked] == [first, f"{first}&cursor=b", f"{first}&cursor=c"]

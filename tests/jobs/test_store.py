@@ -525,6 +525,35 @@ def test_an_empty_list(store: Store) -> None:
     assert (page.items, page.next_cursor) == ([], None)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 5])
+@pytest.mark.parametrize("owner", ["", "ada"])
+def test_the_pages_of_few_among_many_jobs_join(
+    store: Store, monkeypatch: pytest.MonkeyPatch, owner: str, limit: int
+) -> None:
+    monkeypatch.setattr("jobs.store._LOOKED_AT_ONCE", 3)
+    monkeypatch.setattr("jobs.store._MOST_LOOKED_AT", 8)
+    few = []
+    for number in range(40):
+        job = a_job(f"01K000000000000000000000{number:02}")
+        if number in (0, 1, 2, 21, 39):
+            job = job.model_copy(update={"method": "train"})
+            few.append(job.id)
+        store.create(job, IMAGES, owner=owner)
+    assert pages(store, method="train", owner=owner, limit=limit) == few[::-1]
+    assert pages(store, method="fast", owner=owner, limit=limit) == []
+
+
+def test_a_page_ends_when_so_many_jobs_were_looked_at(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.store._LOOKED_AT_ONCE", 10)
+    monkeypatch.setattr("jobs.store._MOST_LOOKED_AT", 20)
+    store = RedisStore.connect(redis_url, Settings())
+    ids = sorted(add_job(store) for _ in range(50))
+    page = store.list_jobs(method="train", limit=1)
+    assert (page.items, page.next_cursor) == ([], ids[-22])  # two, and ten twice
+    assert len(store.list_jobs(limit=40).items) == 40
+    store.close()
+
+
 def test_no_job_is_skipped_or_repeated_while_jobs_come_and_go(store: Store) -> None:
     ids = [f"01K000000000000000000000{number:02}" for number in range(10, 90, 10)]
     for job_id in ids:

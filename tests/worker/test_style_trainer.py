@@ -2,17 +2,19 @@
 
 import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from PIL import Image
 
 from jobs.contract import Job, Status
 from jobs.errors import StoreUnavailable
-from jobs.memory import MemoryStore
+from jobs.protocol import Store
+from jobs.store import RedisStore
 from jobs.styles import StyleStore
 from nst_core.errors import UnknownStyle
 from nst_core.style_training import StyleTraining
@@ -23,12 +25,20 @@ AddJob = Callable[..., Job]
 
 
 @pytest.fixture
+def store(settings: WorkerSettings) -> Iterator[Store]:
+    """Where the styles are too: a worker that adds one must have its job there."""
+    store = RedisStore.connect(settings.redis_url, settings)
+    yield store
+    store.close()
+
+
+@pytest.fixture
 def styles(runner: Runner) -> StyleStore:
     return runner.styles
 
 
 def test_a_style_is_trained_kept_and_painted(
-    runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob, add_fast_job: AddJob, styles_dir: Path
+    runner: Runner, store: Store, styles: StyleStore, add_training: AddJob, add_fast_job: AddJob, styles_dir: Path
 ) -> None:
     job_id = add_training(owner="ada").id
     assert runner.run(job_id)
@@ -53,7 +63,7 @@ def test_a_style_is_trained_kept_and_painted(
 
 def test_a_new_worker_goes_on_from_the_checkpoint(
     runner: Runner,
-    store: MemoryStore,
+    store: Store,
     styles: StyleStore,
     settings: WorkerSettings,
     add_training: AddJob,
@@ -88,7 +98,7 @@ def test_a_new_worker_goes_on_from_the_checkpoint(
     assert styles.weights("noise") == expected
 
 
-def test_a_checkpoint_of_another_training_is_left(runner: Runner, store: MemoryStore, add_training: AddJob) -> None:
+def test_a_checkpoint_of_another_training_is_left(runner: Runner, store: Store, add_training: AddJob) -> None:
     job_id = add_training().id
     store.start(job_id, "before")
     store.save_checkpoint(job_id, "before", b"of no use")
@@ -98,7 +108,7 @@ def test_a_checkpoint_of_another_training_is_left(runner: Runner, store: MemoryS
 
 
 def test_a_folder_of_photographs_takes_the_place_of_those_that_were_not_sent(
-    store: MemoryStore, styles: StyleStore, settings: WorkerSettings, add_training: AddJob, png: bytes, tmp_path: Path
+    store: Store, styles: StyleStore, settings: WorkerSettings, add_training: AddJob, png: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "one.png").write_bytes(png)
     (empty := tmp_path / "empty").mkdir()
@@ -114,7 +124,7 @@ def test_a_folder_of_photographs_takes_the_place_of_those_that_were_not_sent(
 
 
 def test_a_canceled_training_leaves_no_style(
-    runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, store: Store, styles: StyleStore, add_training: AddJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.heartbeat.LOOK_EVERY", 0.01)
     job_id = add_training(steps=100_000).id
@@ -132,8 +142,41 @@ def test_a_canceled_training_leaves_no_style(
         styles.get("noise")
 
 
+@pytest.mark.parametrize("what", ["deleted", "canceled", "taken over"])
+def test_a_worker_that_lost_its_training_adds_no_style(
+    runner: Runner,
+    store: Store,
+    styles: StyleStore,
+    add_training: AddJob,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    monkeypatch.setattr("worker.heartbeat.LOOK_EVERY", 3600)  # the worker is not told
+    job_id = add_training().id
+    real = StyleTraining.trained
+
+    def lose_job(self: StyleTraining, *arguments: Any) -> Any:
+        if what == "deleted":
+            store.delete(job_id)
+        else:
+            with redis.Redis.from_url(redis_url) as client:
+                client.delete(f"nst:job:{job_id}:lease")  # as if it had run out
+            if what == "canceled":
+                store.request_cancel(job_id)
+            else:
+                assert store.start(job_id, "another worker") is not None
+        return real(self, *arguments)
+
+    monkeypatch.setattr(StyleTraining, "trained", lose_job)
+    assert runner.run(job_id)
+    assert styles.all() == []
+    if what == "taken over":
+        assert store.renew(job_id, "another worker") is False
+
+
 def test_of_two_trainings_of_one_id_the_second_fails(
-    runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob
+    runner: Runner, store: Store, styles: StyleStore, add_training: AddJob
 ) -> None:
     first, second = (add_training(title=title).id for title in ("First", "Second"))
     for job_id in (first, second):
@@ -144,8 +187,19 @@ def test_of_two_trainings_of_one_id_the_second_fails(
     assert styles.get("noise").title == "First"
 
 
+def test_a_style_too_many_fails(
+    store: Store, styles: StyleStore, settings: WorkerSettings, add_training: AddJob
+) -> None:
+    job_id = add_training(steps=1).id
+    Runner(store, settings.model_copy(update={"max_styles": 0})).run(job_id)
+    error = store.get(job_id).error
+    assert error is not None
+    assert (error.code, "NST_MAX_STYLES" in error.message) == ("too_many_styles", True)
+    assert styles.all() == []
+
+
 def test_a_training_that_its_minutes_end_tells_how_far_it_came(
-    runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob
+    runner: Runner, store: Store, styles: StyleStore, add_training: AddJob
 ) -> None:
     job_id = add_training(steps=1_000_000, minutes=1e-6).id
     runner.run(job_id)
@@ -155,7 +209,7 @@ def test_a_training_that_its_minutes_end_tells_how_far_it_came(
 
 
 def test_a_finished_training_waits_for_a_store_that_is_away(
-    runner: Runner, store: MemoryStore, styles: StyleStore, add_training: AddJob, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, store: Store, styles: StyleStore, add_training: AddJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add, tries = StyleStore.add, []
 
@@ -174,7 +228,7 @@ def test_a_finished_training_waits_for_a_store_that_is_away(
 
 
 def test_a_gallery_without_styles_can_train_its_first(
-    store: MemoryStore, settings: WorkerSettings, add_training: AddJob, styles_dir: Path, tmp_path: Path
+    store: Store, settings: WorkerSettings, add_training: AddJob, styles_dir: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "manifest.json").write_text('{"styles": []}')
     shutil.copy(styles_dir / "sample.jpeg", tmp_path)

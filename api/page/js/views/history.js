@@ -104,12 +104,16 @@ export function history(context) {
     const mine = turn;
     const waiting = setTimeout(() => fill(message, h("p", { class: "loading" }, texts.loading)), 300);
     try {
-      const [page] = await Promise.all([api.json(`jobs?${query()}`, { signal }), titles.size || knowStyles()]);
-      if (mine !== turn) return;
+      const further = cursor !== null;
+      let page;
+      do { // a page without jobs need not be the last
+        [page] = await Promise.all([api.json(`jobs?${query()}`, { signal }), titles.size || knowStyles()]);
+        if (mine !== turn) return;
+        cursor = page.next_cursor;
+      } while (!page.items.length && cursor !== null);
       fill(message);
       page.items.forEach(add);
-      if (cursor) announce(words.count(items.size));
-      cursor = page.next_cursor;
+      if (further) announce(words.count(items.size));
       more.hidden = cursor === null;
       if (!items.size) fill(message, nothing());
     } catch (error) {
