@@ -405,10 +405,19 @@ class Runner:
                 return
             except StyleExists as error:
                 ending, keep = _failure(error.code, str(error)), None
+            except LeaseLost:
+                if not self._has_ended(job_id, ending):
+                    raise
+                return
             except StoreUnavailable:
                 if monotonic() > deadline:
                     raise
                 sleep(1)
+
+    def _has_ended(self, job_id: str, ending: Mapping[str, Any]) -> bool:
+        """Whether the job has ended so, written by a try whose answer was lost."""
+        job = self.store.get(job_id)
+        return (job.status, job.output, job.error) == (ending["status"], ending.get("output"), ending.get("error"))
 
 
 class _Clock:

@@ -333,6 +333,29 @@ def test_a_finished_picture_waits_for_a_store_that_is_away(
     assert store.get(job_id).status is Status.SUCCEEDED
 
 
+def test_an_end_whose_answer_was_lost_is_no_lost_lease(
+    runner: Runner,
+    store: MemoryStore,
+    add_job: AddJob,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    finish, calls = store.finish, []
+
+    def unheard_once(job_id: str, *arguments: Any, **more: Any) -> None:
+        calls.append(job_id)
+        finish(job_id, *arguments, **more)
+        if len(calls) == 1:
+            raise StoreUnavailable
+
+    monkeypatch.setattr(store, "finish", unheard_once)
+    job_id = add_job().id
+    assert runner.run(job_id)
+    assert f"job {job_id}: succeeded" in caplog.text
+    assert "thrown away" not in caplog.text
+
+
 def test_a_finished_picture_outlives_its_lease(
     runner: Runner, store: MemoryStore, add_job: AddJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
