@@ -163,7 +163,11 @@ class HeadAsGet:
                     if message.get("more_body"):  # a stream would go on for nobody
                         rest.cancel()
 
-            await self.app({**scope, "method": "GET"}, receive, send_head)
+            asked = {**scope, "method": "GET"}
+            try:
+                await self.app(asked, receive, send_head)
+            finally:  # what was found on the way, such as the route, is for those outside too
+                scope.update({**asked, "method": "HEAD"})
 
 
 class SubPath:

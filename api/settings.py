@@ -3,7 +3,6 @@
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import SettingsConfigDict
 
 from api.cors import Origins
 from api.hosts import HostNames
@@ -19,8 +18,6 @@ def _sub_path(path: str) -> str:
 
 class ApiSettings(Settings):
     """What the front end needs to know; each field is read from the environment as ``NST_`` and its name."""
-
-    model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
 
     root_path: Annotated[str, AfterValidator(_sub_path)] = Field(
         default="", description="Path under which a proxy serves the API, such as /nst; empty for the root."

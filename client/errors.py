@@ -23,11 +23,13 @@ class RequestRefused(ServiceError):
     Args:
         status: of the answer.
         problem: its document (RFC 9457), empty if it has none.
+        retry_after: seconds after which it is worth asking again; None if the server did not say.
     """
 
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+    def __init__(self, status: int, problem: dict[str, Any], retry_after: int | None = None) -> None:
         self.status = status
         self.problem = problem
+        self.retry_after = retry_after
         told = problem.get("detail") or problem.get("title") or f"the server answered {status}"
         fields = (f"{e['pointer'].removeprefix('#/')}: {e['detail']}" for e in problem.get("errors", []))
         super().__init__("\n".join([told, *fields]))

@@ -160,6 +160,7 @@ class NSTClient:
         deadline = monotonic() + timeout if timeout is not None else float("inf")
         had, failures = "", 0
         while True:
+            pause: float = RECONNECT_AFTER
             left = deadline - monotonic()
             if left <= 0:
                 raise TimeoutError(f"job {job_id} has not ended within {timeout:g} s")
@@ -175,13 +176,15 @@ class NSTClient:
                         break
             except RequestRefused as refused:
                 failures += 1
-                if refused.status != 503 or refused.code == TOO_MANY_STREAMS or failures > RETRIES:
+                asked_for = _pause(refused)
+                if asked_for is None or refused.code == TOO_MANY_STREAMS or failures > RETRIES:
                     raise
+                pause = asked_for
             except httpx.TransportError as error:  # there is nobody, it broke off, or nothing came for long
                 failures += 1
                 if failures > RETRIES:
                     raise Unreachable(f"{self.url} cannot be reached: {error}") from None
-            sleep(max(0.0, min(RECONNECT_AFTER, deadline - monotonic())))
+            sleep(max(0.0, min(pause, deadline - monotonic())))
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """The job when it has ended, by its events, or by asking again and again where the server has no stream left.
@@ -278,20 +281,21 @@ class NSTClient:
                     raise Unreachable(f"{self.url} cannot be reached: {error}") from None
                 sleep(RECONNECT_AFTER)
                 continue
-            pause = _pause(response)
-            if pause is None or not tries_left:
+            if not response.is_error:
                 break
+            refused = _refusal(response)
+            pause = _pause(refused)
+            if pause is None or not tries_left:
+                raise refused
             sleep(pause)
-        if response.is_error:
-            raise _refusal(response)
         return response
 
 
-def _pause(response: httpx.Response) -> int | None:
-    """Seconds after which it is worth asking again; None when this is the answer."""
-    after = response.headers.get("Retry-After", "")
-    later = response.status_code == 503 or (response.status_code == 409 and _refusal(response).code == BEING_ACCEPTED)
-    return int(after) if later and after.isdigit() and int(after) <= LONGEST_PAUSE else None
+def _pause(refused: RequestRefused) -> int | None:
+    """Seconds after which what was refused is asked for again; None when that is the answer."""
+    later = refused.status == 503 or (refused.status == 409 and refused.code == BEING_ACCEPTED)
+    after = refused.retry_after
+    return after if later and after is not None and after <= LONGEST_PAUSE else None
 
 
 def _as_field(value: Any) -> str:
@@ -307,4 +311,9 @@ def _refusal(response: httpx.Response) -> RequestRefused:
         problem = response.json()
     except ValueError:
         problem = {}
-    return RequestRefused(response.status_code, problem if isinstance(problem, dict) else {})
+    after = response.headers.get("Retry-After", "")
+    return RequestRefused(
+        response.status_code,
+        problem if isinstance(problem, dict) else {},
+        int(after) if after.isascii() and after.isdigit() else None,
+    )

@@ -28,8 +28,9 @@ PAUSE = 1.0
 #: How Redis refuses writes as long as it cannot write them to its disk, or its memory is full.
 _FULL = ("MISCONF ", "command not allowed when used memory")
 
-#: How it refuses everything, or writes, while a replica or its master is away.
-_AWAY = ("NOREPLICAS ", "Link with MASTER is down")
+#: How it refuses everything, or writes, while a replica or its master is away, or a script of somebody else runs for
+#: seconds.
+_AWAY = ("NOREPLICAS ", "Link with MASTER is down", "BUSY ")
 
 P = ParamSpec("P")
 R = TypeVar("R")

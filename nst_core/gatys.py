@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 #: A loss this many times what it was at the start of a scale means that the optimiser has lost its way.
 DIVERGENCE = 10.0
 
-#: Every so many iterations all that the next ones depend on is little: the image, and two tensors of its size.
+#: Every so many iterations L-BFGS forgets all but its last step, so that a checkpoint is small: the image, and two
+#: tensors of its size.
 MILESTONE = 25
 
 
@@ -71,8 +72,9 @@ class Iterate:
             by layer ``style relu1_1`` and so on.
         image: (1, 3, H, W) RGB float32 on the device, clamped to [0, 1].
         tile: the side of the tiles in which it is painted; None for as a whole.
-        checkpoint: makes the checkpoint of this iteration, every MILESTONE iterations within a scale, else None; to be
-            called before the next iterate is asked for.
+        checkpoint: makes the checkpoint of this iteration, to be turned into bytes before the next iterate is asked
+            for; None for the last one of a scale.
+        is_light: that checkpoint is as small as one gets: with L-BFGS every MILESTONE iterations, with Adam each.
     """
 
     step: int
@@ -84,6 +86,7 @@ class Iterate:
     image: Tensor
     tile: int | None = None
     checkpoint: Callable[[], Checkpoint] | None = None
+    is_light: bool = True
 
     @property
     def width(self) -> int:
@@ -109,10 +112,15 @@ class Memory:
 
     Adam's moments are carried on to the next scale (as in Crowson's style-transfer-pytorch).  What L-BFGS knows of the
     curvature belongs to one scale, and is kept for going on there from a checkpoint.
+
+    Attributes:
+        learned, pairs: as in a :class:`~nst_core.checkpoint.Checkpoint`.
     """
 
-    def __init__(self, learned: Mapping[str, Tensor] | None = None) -> None:
-        self.learned = dict(learned or {})
+    def __init__(
+        self, learned: Mapping[str, Tensor] | None = None, pairs: Sequence[tuple[Tensor, Tensor]] = ()
+    ) -> None:
+        self.learned, self.pairs = dict(learned or {}), tuple(pairs)
 
     def start_adam(self, adam: torch.optim.Adam, image: Tensor) -> None:
         """Gives an optimiser what is remembered, at the size of its image."""
@@ -129,15 +137,14 @@ class Memory:
         self.learned = dict(adam.state[image])
 
     def start_lbfgs(self, lbfgs: LBFGS) -> None:
-        """Gives an optimiser what is remembered, once: it holds for the image of that moment."""
+        """Gives an optimiser what is remembered, which holds for the image of that moment."""
         if "gradient" in self.learned:
-            lbfgs.recall(self.learned["step"], self.learned["gradient"])
-            self.learned = {}
+            lbfgs.recall(self.learned["step"], self.learned["gradient"], self.pairs)
 
     def keep_lbfgs(self, lbfgs: LBFGS) -> None:
-        """Makes an optimiser go on from the little that is remembered."""
-        if last := lbfgs.forget():
-            self.learned = {"step": last[0], "gradient": last[1]}
+        """Remembers what an optimiser has learned, if anything."""
+        if last := lbfgs.last:
+            self.learned, self.pairs = {"step": last[0], "gradient": last[1]}, lbfgs.pairs
 
 
 class Average:
@@ -161,8 +168,8 @@ def minimize(
 ) -> Iterator[dict[str, Tensor]]:
     """Changes ``image`` in place, one iteration per item, and yields the losses found before each update.
 
-    The iterations that the objective says are done count as well: what is learned is in ``memory`` whenever all of
-    them are a multiple of MILESTONE.
+    What is learned is in ``memory`` after each.  The iterations that the objective says are done count as well: L-BFGS
+    forgets most of it whenever all of them are a multiple of MILESTONE.
     """
     adam = torch.optim.Adam([image], lr=options.learning_rate or 0.02, betas=(0.9, 0.99))
     lbfgs = LBFGS(image, history=options.history, learning_rate=options.learning_rate or 1.0)
@@ -177,7 +184,8 @@ def minimize(
         if options.optimizer == "lbfgs":
             lbfgs.step(gradient)
             if objective.done % MILESTONE == 0:
-                memory.keep_lbfgs(lbfgs)
+                lbfgs.forget()
+            memory.keep_lbfgs(lbfgs)
         else:
             # The factor lifts the gradient, spread over all pixels, above Adam's epsilon.
             image.grad = gradient.mul_(image.numel())
@@ -249,7 +257,8 @@ def paint(
                         losses=losses,
                         image=canvas.look(image),
                         tile=run.tile,
-                        checkpoint=run.checkpoint if run.is_at_milestone and run.step < end else None,
+                        checkpoint=run.checkpoint if run.step < end else None,
+                        is_light=run.is_light,
                     )
                     if run.is_at_milestone and run.step < end:
                         state = run.back_to_here()
@@ -263,7 +272,8 @@ def paint(
                 # What was being computed is held by the frames that the error came through.
                 error.__traceback__ = None
                 torch.cuda.empty_cache()
-                state = run.checkpoint() if run else state
+                # The pairs would be held beside those that the next run learns, where there is no room.
+                state = replace(run.checkpoint(), pairs=()) if run else state
                 told = (end - (state.step if state else 0), tile)
                 logger.warning("out of memory with %d iterations left; again in tiles of %d pixels", *told)
             except Diverged:
@@ -273,7 +283,7 @@ def paint(
                     raise
                 told = (end - run.step, end - state.step)
                 logger.warning("diverged with %d iterations left; the last %d again with Adam in float32", *told)
-                state = replace(state, learned={}, careful=True)
+                state = replace(state, learned={}, pairs=(), careful=True)
 
 
 class Canvas:
@@ -348,7 +358,7 @@ class _Run:
         self.options, self.step, self.careful = options, state.step, state.careful
         height, width = state.image.shape[2:]
         self.tile = state.tile if state.tile and tiles_matter(state.tile, width, height, options) else None
-        self._memory = Memory(state.learned)
+        self._memory = Memory(state.learned, state.pairs)
         self._average = Average(options.averaging, state.averaged, state.average)
         self._image = state.image.clone(memory_format=torch.contiguous_format)
         self._canvas, self._encoder = canvas, encoder
@@ -383,16 +393,17 @@ class _Run:
 
     @property
     def is_at_milestone(self) -> bool:
-        """Whether a checkpoint holds all that the next iterations depend on."""
+        """Whether an optimisation that diverges later is begun again here."""
         return self.step % MILESTONE == 0
 
+    @property
+    def is_light(self) -> bool:
+        """Whether the checkpoint is as small as one gets."""
+        return not self._memory.pairs
+
     def checkpoint(self) -> Checkpoint:
-        """The state between two iterations."""
-        keeps = self.is_at_milestone or self.options.optimizer == "adam"
-        return replace(
-            self.back_to_here(),
-            learned={n: value.clone() for n, value in self._memory.learned.items()} if keeps else {},
-        )
+        """All that the next iterations depend on; it holds until then."""
+        return replace(self.back_to_here(), learned=self._memory.learned, pairs=self._memory.pairs)
 
     def back_to_here(self) -> Checkpoint:
         """The same without what the optimiser has learned."""

@@ -5,6 +5,7 @@ size, and instead of a line search, which would double the cost, a bound on how 
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -50,18 +51,27 @@ class LBFGS:
         self.parameter.add_(step.view_as(self.parameter))
         self._step, self._gradient = step, gradient.clone()
 
-    def forget(self) -> tuple[Tensor, Tensor] | None:
-        """Drops all but the last step and the gradient that it was taken by, and gives both, flat; None at the start.
-
-        What follows depends on nothing else, and one pair is there again after the next step: done every few dozen
-        iterations it costs next to nothing.
-        """
-        self._pairs.clear()
+    @property
+    def last(self) -> tuple[Tensor, Tensor] | None:
+        """The last step and the gradient that it was taken by, flat; None at the start.  They never change."""
         return None if self._step is None or self._gradient is None else (self._step, self._gradient)
 
-    def recall(self, step: Tensor, gradient: Tensor) -> None:
-        """Goes on after another one's :meth:`forget`, from the same value of the parameter."""
+    @property
+    def pairs(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        """The steps and gradient changes that are remembered, flat, oldest first.  They never change."""
+        return tuple((step, change) for step, change, _ in self._pairs)
+
+    def forget(self) -> None:
+        """Drops all but the last step and its gradient.
+
+        One pair is there again after the next step: done every few dozen iterations it costs next to nothing.
+        """
+        self._pairs.clear()
+
+    def recall(self, step: Tensor, gradient: Tensor, pairs: Iterable[tuple[Tensor, Tensor]] = ()) -> None:
+        """Goes on with another one's :attr:`last` and :attr:`pairs`, from the same value of the parameter."""
         self._step, self._gradient = step, gradient
+        self._pairs.extend((moved, change, 1 / torch.dot(change, moved)) for moved, change in pairs)
 
     def _remember(self, gradient: Tensor) -> None:
         if self._step is None or self._gradient is None:

@@ -4,6 +4,7 @@ A real Redis, embedded, emptied before each test that uses it; a gallery of fast
 """
 
 import json
+import logging
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -45,6 +46,18 @@ def redis_url(redis_server: str) -> str:
 
 #: The styles of the tests' gallery.
 STYLES = ("waves", "waves_color")
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """What a test changes of the log is undone."""
+    names = ("", "uvicorn", "httpx", "httpcore", "PIL", "tifffile", "multiprocessing")
+    before = [(log, log.handlers[:], log.level, log.propagate) for log in map(logging.getLogger, names)]
+    yield
+    for log, handlers, level, propagate in before:
+        log.handlers[:] = handlers
+        log.setLevel(level)
+        log.propagate = propagate
 
 
 @pytest.fixture(scope="session")

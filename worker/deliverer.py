@@ -21,10 +21,6 @@ from worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
-# They tell every address with its query, which may hold a secret.
-for _name in ("httpx", "httpcore"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
-
 #: Seconds that sending an event may take besides the time that the receiver gets: to ask for its address, mostly.
 _MARGIN = 5.0
 

@@ -36,6 +36,7 @@ class Stage:
         message: what happens now, for people.
         losses: by name; ``total`` is the weighted one.  Empty when none are measured.
         tile: the side of the tiles that the picture is worked on in; None for as a whole.
+        is_light: a checkpoint is as small here as it gets, if one can be had.
         picture: makes the RGB picture as it is now.
         deep_picture: makes the same of 16 bits; None where the engine has it in 8 only.
     """
@@ -45,6 +46,7 @@ class Stage:
     message: str = ""
     losses: dict[str, float] = field(default_factory=dict)
     tile: int | None = None
+    is_light: bool = True
     picture: Callable[[], Image.Image]
     deep_picture: Callable[[], DeepPicture] | None = None
 
@@ -190,6 +192,7 @@ class GatysPainter(Painter):
                 message=f"scale {iterate.scale} of {iterate.scales}, {max(iterate.width, iterate.height)} px",
                 losses=iterate.losses,
                 tile=iterate.tile,
+                is_light=iterate.is_light,
                 picture=iterate.picture,
                 deep_picture=iterate.deep_picture,
             )

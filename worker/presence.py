@@ -43,9 +43,12 @@ def repeat(tell: Callable[[], None], name: str) -> None:
 
 def _repeat(tell: Callable[[], None]) -> None:
     while True:
-        # Who cannot tell is forgotten for that time; the jobs themselves complain of a store that is away.
-        with suppress(StoreUnavailable):
+        try:
             tell()
+        except StoreUnavailable:  # who cannot tell is forgotten for that time; the jobs themselves complain of it
+            pass
+        except Exception:  # a worker that told nothing any more would be taken for gone until it starts anew
+            logger.exception("what this process has cannot be told")
         if _stop.wait(REPORT_SECONDS):
             return
 

@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 #: Seconds by which Celery's clock of a job may be ahead of the runner's.
 _LIMIT_SLACK = 0.5
 
+#: After so many times the seconds between two checkpoints, one no longer waits for an iteration where it is light.
+_OVERDUE = 2.0
+
 
 class Canceled(Exception):
     """The client asked for the end of the job."""
@@ -226,7 +229,8 @@ class Runner:
             if last.fraction < 1 and report.strikes():
                 snapshots.try_to_save()
                 self._report(job.id, token, painter, last, monotonic() - loaded, with_preview=preview.strikes())
-            if last.fraction < 1 and checkpoint.is_due and self._save_checkpoint(job.id, token, painter):
+            due = checkpoint.is_due if last.is_light else checkpoint.is_overdue
+            if last.fraction < 1 and due and self._save_checkpoint(job.id, token, painter):
                 checkpoint.strikes()
         assert last is not None  # there is at least one stage
         if last.step != painter.total_steps:  # a training that its minutes ended
@@ -405,10 +409,19 @@ class Runner:
                 return
             except (StyleExists, TooManyStyles) as error:
                 ending, keep = _failure(error.code, str(error)), None
+            except LeaseLost:
+                if not self._has_ended(job_id, ending):
+                    raise
+                return
             except StoreUnavailable:
                 if monotonic() > deadline:
                     raise
                 sleep(1)
+
+    def _has_ended(self, job_id: str, ending: Mapping[str, Any]) -> bool:
+        """Whether the job has ended so, written by a try whose answer was lost."""
+        job = self.store.get(job_id)
+        return (job.status, job.output, job.error) == (ending["status"], ending.get("output"), ending.get("error"))
 
 
 class _Clock:
@@ -421,6 +434,11 @@ class _Clock:
     def is_due(self) -> bool:
         """Whether it is time."""
         return monotonic() - self._last >= self._seconds
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it has been time for long."""
+        return monotonic() - self._last >= _OVERDUE * self._seconds
 
     def strikes(self) -> bool:
         """Whether it is time; if so, the next time is ``seconds`` from now."""

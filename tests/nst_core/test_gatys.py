@@ -1,5 +1,5 @@
 from collections.abc import Container
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -482,30 +482,46 @@ def test_out_of_memory_before_the_first_iteration_nothing_is_lost_either(
     assert len(made) == 4
 
 
+#: The first iteration, before and after there is nothing more to remember, a milestone, and one after it.
+KILLED_AFTER = (1, 4, 19, MILESTONE, 29)
+
+
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "light"),
     [
-        {},
-        {"optimizer": "adam", "averaging": 0.8},
-        {"size": 160, "tile": 128, "final_content_weight": 0.01, "style_loss": "wasserstein"},
-        {"size": 128, "scales": 2, "iterations": 60},
+        ({}, [1, MILESTONE]),
+        ({"optimizer": "adam", "averaging": 0.8}, [*KILLED_AFTER]),
+        ({"size": 160, "tile": 128, "final_content_weight": 0.01, "style_loss": "wasserstein"}, [1, MILESTONE]),
+        ({"size": 128, "scales": 2, "iterations": 60}, [1, MILESTONE]),
     ],
 )
-def test_from_a_checkpoint_the_same_picture_is_painted(
-    compact: Encoder, content: Image.Image, style: Image.Image, changes: dict[str, Any]
+def test_from_a_checkpoint_of_any_iteration_the_same_picture_is_painted(
+    compact: Encoder, content: Image.Image, style: Image.Image, changes: dict[str, Any], light: list[int]
 ) -> None:
     options = _options(**{"iterations": 32, **changes})
     subject = Subject(content=content, styles=[style])
-    made: list[bytes] = []
+    made: dict[int, bytes] = {}
+    were_light: list[int] = []
     for iterate in paint(subject, options, compact):
-        if iterate.checkpoint and not made:
-            made.append(iterate.checkpoint().to_bytes(10**9) or b"")
-            assert iterate.step == MILESTONE
-    again = paint(subject, options, compact, Checkpoint.from_bytes(made[0], torch.device("cpu")))
-    first, *_, last = again
-    assert first.step == MILESTONE + 1
-    assert torch.equal(last.image, iterate.image)
-    assert last.losses == iterate.losses
+        if iterate.step in KILLED_AFTER:
+            assert iterate.checkpoint is not None
+            made[iterate.step] = iterate.checkpoint().to_bytes(10**9) or b""
+            were_light += [iterate.step] if iterate.is_light else []
+    assert were_light == light
+    for step, data in made.items():
+        again = paint(subject, options, compact, Checkpoint.from_bytes(data, torch.device("cpu")))
+        first, *_, last = again
+        assert first.step == step + 1
+        assert torch.equal(last.image, iterate.image)
+        assert last.losses == iterate.losses
+
+
+def test_the_last_iterate_of_a_scale_has_no_checkpoint(
+    compact: Encoder, content: Image.Image, style: Image.Image
+) -> None:
+    iterates = _paint(content, style, compact, size=128, scales=2, iterations=8)
+    ends = {i.step for i, after in pairwise(iterates) if i.scale != after.scale} | {8}
+    assert [i.step for i in iterates if i.checkpoint is None] == sorted(ends)
 
 
 @pytest.mark.parametrize(
@@ -523,7 +539,7 @@ def test_from_a_smaller_checkpoint_a_picture_as_good_is_painted(
     subject = Subject(content=content, styles=[style])
     made: list[tuple[Iterate, bytes]] = []
     for iterate in paint(subject, options, compact):
-        if iterate.checkpoint and not made:
+        if iterate.checkpoint and iterate.step == MILESTONE:
             whole = iterate.checkpoint()
             assert whole.learned
             assert len(whole.to_bytes(10**9) or b"") > most

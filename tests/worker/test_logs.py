@@ -2,23 +2,11 @@
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 from billiard import util
 
 from worker import logs
-
-
-@pytest.fixture
-def logging_as_before() -> Iterator[None]:
-    root, pool = logging.getLogger(), util.get_logger()
-    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in (root, pool)]
-    yield
-    for logger, handlers, level, propagate in before:
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
-        logger.propagate = propagate
 
 
 def test_the_end_of_a_process_is_told_as_everything_else(

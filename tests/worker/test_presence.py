@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from jobs.errors import StoreUnavailable
 from worker import presence
 from worker.presence import engine_of, painting
@@ -36,17 +38,19 @@ def test_a_device_that_is_not_there_is_told_as_none(runner: Runner, store, setti
     assert engine_of(runner).device is None
 
 
-def test_telling_goes_on_after_redis_was_away(monkeypatch) -> None:
+@pytest.mark.parametrize(("error", "logged"), [(StoreUnavailable(), False), (RuntimeError("nobody foresaw it"), True)])
+def test_telling_goes_on_after_an_error(monkeypatch, caplog, error: Exception, logged: bool) -> None:
     stop, told = threading.Event(), []
 
     def tell() -> None:
         told.append(len(told))
         if len(told) == 3:
             stop.set()
-        raise StoreUnavailable
+        raise error
 
     monkeypatch.setattr(presence, "_stop", stop)
     monkeypatch.setattr(presence, "REPORT_SECONDS", 0.001)
     presence.repeat(tell, "test")
     assert stop.wait(10)
     assert told == [0, 1, 2]
+    assert ("nobody foresaw it" in caplog.text) == logged

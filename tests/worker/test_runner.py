@@ -223,39 +223,48 @@ def test_a_worker_that_shuts_down_gives_its_job_back(
 
 
 @pytest.mark.parametrize(
-    ("most", "learned", "goes_on", "least_alike"),
-    [(10**9, True, True, 1.0), (40_000, False, True, 0.97), (1_000, False, False, 1.0)],
-    ids=["whole", "image", "none"],
+    ("most", "overdue", "goes_on_after", "learned", "least_alike"),
+    [
+        (10**9, 1.0, 32, True, 1.0),
+        (10**9, 1e15, 25, True, 1.0),
+        (150_000, 1.0, 25, True, 1.0),
+        (40_000, 1.0, 32, False, 0.95),
+        (1_000, 1.0, None, False, 1.0),
+    ],
+    ids=["whole", "not for long", "light", "image", "none"],
 )
-def test_of_a_large_picture_a_smaller_checkpoint_is_kept(
+def test_a_checkpoint_is_kept_as_often_and_as_large_as_it_may_be(
     store: MemoryStore,
     settings: WorkerSettings,
     add_job: AddJob,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
     most: int,
+    overdue: float,
+    goes_on_after: int | None,
     learned: bool,
-    goes_on: bool,
     least_alike: float,
 ) -> None:
     caplog.set_level("INFO")
+    monkeypatch.setattr("worker.runner._OVERDUE", overdue)
     often = {"checkpoint_seconds": 1e-9, "max_checkpoint_bytes": most}
     runner = Runner(store, settings.model_copy(update=often))
     undisturbed = add_job(iterations=45, scales=1, precision="float32").id
     assert runner.run(undisturbed)
 
-    # One call for the content, one for the style, and one for each iteration: it ends between the 25th and the last.
+    # One call for the content, one for the style, and one for each iteration: it ends in the 33rd.
     runner.encoders._encoders["compact", False] = raising(SystemExit(0), call=35)
     job_id = add_job(iterations=45, scales=1, precision="float32").id
     with pytest.raises(SystemExit):
         runner.run(job_id)
     assert store.get(job_id).status is Status.QUEUED
     kept = store.checkpoint(job_id)
-    assert (kept is not None) == goes_on
+    assert (kept is not None) == (goes_on_after is not None)
     if kept is not None:
         assert len(kept) <= most
         assert bool(Checkpoint.from_bytes(kept, torch.device("cpu")).learned) == learned
     assert runner.run(job_id)
-    assert ("the picture goes on after iteration 25" in caplog.text) == goes_on
+    assert (f"the picture goes on after iteration {goes_on_after}" in caplog.text) == (kept is not None)
     assert store.get(job_id).status is Status.SUCCEEDED
     pictures = [to_tensor(decode(store.result(each))) for each in (job_id, undisturbed)]
     assert structural_similarity(*pictures) >= least_alike - 1e-6
@@ -322,6 +331,29 @@ def test_a_finished_picture_waits_for_a_store_that_is_away(
     job_id = add_job().id
     assert runner.run(job_id)
     assert store.get(job_id).status is Status.SUCCEEDED
+
+
+def test_an_end_whose_answer_was_lost_is_no_lost_lease(
+    runner: Runner,
+    store: MemoryStore,
+    add_job: AddJob,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    finish, calls = store.finish, []
+
+    def unheard_once(job_id: str, *arguments: Any, **more: Any) -> None:
+        calls.append(job_id)
+        finish(job_id, *arguments, **more)
+        if len(calls) == 1:
+            raise StoreUnavailable
+
+    monkeypatch.setattr(store, "finish", unheard_once)
+    job_id = add_job().id
+    assert runner.run(job_id)
+    assert f"job {job_id}: succeeded" in caplog.text
+    assert "thrown away" not in caplog.text
 
 
 def test_a_finished_picture_outlives_its_lease(
