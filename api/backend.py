@@ -11,7 +11,7 @@ from api.keys import Caller
 from api.links import Fetcher
 from api.metrics import Metrics
 from api.places import Places
-from api.room import BodyRoom
+from api.room import AnswerRoom, BodyRoom
 from api.settings import ApiSettings
 from api.watching import Watches
 from jobs.connection import RedisMemory
@@ -36,6 +36,7 @@ class Backend:
         metrics: the figures.
         decoders: limits how many images are decoded at the same time.
         body_room: limits the bytes of bodies in hand.
+        answer_room: limits the bytes of files on their way to clients.
         fetcher: opens the files of a request, and fetches those that are elsewhere.
         watches: of jobs, for requests that wait.
         waiters: limits how many of these there are.
@@ -53,6 +54,7 @@ class Backend:
     metrics: Metrics
     decoders: CapacityLimiter
     body_room: BodyRoom
+    answer_room: AnswerRoom
     fetcher: Fetcher
     watches: Watches
     waiters: Places
