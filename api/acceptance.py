@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -21,6 +22,10 @@ from jobs.queue import enqueue
 
 #: Seconds after which a client may ask again for a job that is not finished.
 RETRY_AFTER = "1"
+
+#: Bytes of images beyond which a job is a large one.  These are kept one after the other: Redis takes them no sooner
+#: side by side, but each may then take longer than it is waited for, so that a Redis that works is told as away.
+_LARGE = 4_000_000
 
 #: The ``responses`` of an endpoint that accepts jobs, for the OpenAPI document.
 _LOCATION = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
@@ -90,7 +95,8 @@ async def accept(
         ExpiredJob: as :meth:`Idempotency.earlier`.
     """
     job_in_hand.set(job.id)
-    accepted = await run_in_threadpool(_accepted, job, images, backend, wait, again)
+    limiter = backend.large_creates if sum(map(len, images.values())) > _LARGE else None
+    accepted = await to_thread.run_sync(_accepted, job, images, backend, wait, again, limiter=limiter)
     images.clear()
     job_in_hand.set(accepted.id)
     if accepted.id != job.id:

@@ -82,6 +82,7 @@ def create_app(
         watches=Watches(),
         waiters=Places(settings.max_waiting),
         event_streams=Places(settings.max_event_streams),
+        large_creates=CapacityLimiter(1),
         claims=Claims(redis),
     )
 

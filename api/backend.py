@@ -41,6 +41,7 @@ class Backend:
         watches: of jobs, for requests that wait.
         waiters: limits how many of these there are.
         event_streams: limits how many streams of events there are.
+        large_creates: lets large jobs be kept one after the other.
         claims: keys of requests that may be sent again.
         began: when the application was made, in seconds of the monotonic clock.
     """
@@ -59,6 +60,7 @@ class Backend:
     watches: Watches
     waiters: Places
     event_streams: Places
+    large_creates: CapacityLimiter
     claims: Claims
     began: float = field(default_factory=monotonic)
 
