@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -25,6 +26,10 @@ RETRY_AFTER = "1"
 
 #: Seconds until it is tried again to take back a job whose request was refused: the first time, and at most.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+
+#: Bytes of images beyond which a job is a large one.  These are kept one after the other: Redis takes them no sooner
+#: side by side, but each may then take longer than it is waited for, so that a Redis that works is told as away.
+_LARGE = 4_000_000
 
 _LOCATION = {"Location": {"description": "Where the job is.", "schema": {"type": "string"}}}
 _AGAIN = {"Retry-After": {"description": "Seconds after which to ask for it.", "schema": {"type": "integer"}}}
@@ -97,8 +102,9 @@ async def accept(
         StoreUnavailable: Redis cannot be reached.
     """
     job_in_hand.set(job.id)
+    limiter = backend.large_creates if sum(map(len, images.values())) > _LARGE else None
     try:
-        accepted = await run_in_threadpool(_accepted, job, images, backend, wait, again)
+        accepted = await to_thread.run_sync(_accepted, job, images, backend, wait, again, limiter=limiter)
     except StoreUnavailable:
         images.clear()
         if not await run_in_threadpool(_taken_back, job, backend, again) and again.key is None:

@@ -16,12 +16,12 @@ from api.hosts import Hosts
 from api.keys import KeyRing, default_limits
 from api.links import Fetcher
 from api.metrics import Metrics
-from api.middleware import DefaultHeaders, Faults, HeadAsGet, HeadSize, Slash, SubPath, UnreadBodies
+from api.middleware import DefaultHeaders, Faults, HeadAsGet, HeadSize, Slash, SubPath, UnreadAnswers, UnreadBodies
 from api.openapi import DocumentedAPI
 from api.places import Places
 from api.quotas import Quotas
 from api.reference import add_reference
-from api.room import BodyRoom
+from api.room import AnswerRoom, BodyRoom
 from api.routes import events, jobs, masks, page, presets, snapshots, styles, submission, system, training
 from api.settings import ApiSettings
 from api.watching import Watches, at_the_signal_to_stop
@@ -77,10 +77,12 @@ def create_app(
         metrics=Metrics(store, roster, redis_memory),
         decoders=CapacityLimiter(settings.decoders),
         body_room=BodyRoom(max(settings.max_bodies_bytes, settings.max_request_bytes)),
+        answer_room=AnswerRoom(settings.max_answers_bytes),
         fetcher=Fetcher(settings, resolve),
         watches=Watches(),
         waiters=Places(settings.max_waiting),
         event_streams=Places(settings.max_event_streams),
+        large_creates=CapacityLimiter(1),
         claims=Claims(redis),
     )
 
@@ -120,6 +122,7 @@ def create_app(
     app.add_middleware(HeadAsGet)
     app.add_middleware(AccessLog, metrics=backend.metrics)
     app.add_middleware(UnreadBodies)
+    app.add_middleware(UnreadAnswers, seconds=settings.answer_timeout_seconds)
     if settings.root_path:  # else the server may know one
         app.add_middleware(SubPath, root_path=settings.root_path)
     add_reference(app)

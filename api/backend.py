@@ -13,7 +13,7 @@ from api.keys import Caller
 from api.links import Fetcher
 from api.metrics import Metrics
 from api.places import Places
-from api.room import BodyRoom
+from api.room import AnswerRoom, BodyRoom
 from api.settings import ApiSettings
 from api.watching import Watches
 from jobs.connection import RedisMemory
@@ -38,10 +38,12 @@ class Backend:
         metrics: the figures.
         decoders: limits how many images are decoded at the same time.
         body_room: limits the bytes of bodies in hand.
+        answer_room: limits the bytes of files on their way to clients.
         fetcher: opens the files of a request, and fetches those that are elsewhere.
         watches: of jobs, for requests that wait.
         waiters: limits how many of these there are.
         event_streams: limits how many streams of events there are.
+        large_creates: lets large jobs be kept one after the other.
         claims: keys of requests that may be sent again.
         began: when the application was made, in seconds of the monotonic clock.
     """
@@ -55,10 +57,12 @@ class Backend:
     metrics: Metrics
     decoders: CapacityLimiter
     body_room: BodyRoom
+    answer_room: AnswerRoom
     fetcher: Fetcher
     watches: Watches
     waiters: Places
     event_streams: Places
+    large_creates: CapacityLimiter
     claims: Claims
     began: float = field(default_factory=monotonic)
     _chores: set[asyncio.Task[None]] = field(default_factory=set, init=False)

@@ -5,6 +5,7 @@ coroutines, though most wait for nothing: FastAPI gives each plain function a th
 """
 
 import re
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.backend import Backend, backend_of, caller_of
 from api.keys import Caller
+from api.room import Take
 from jobs.errors import UnknownJob
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
@@ -37,6 +39,16 @@ async def checked_id(request: Request, job_id: Annotated[str, Path(description="
     return job_id
 
 
+async def answer_room(request: Request) -> AsyncIterator[Take]:
+    """Room for the file that is the answer, kept until it has been sent or the client is gone.
+
+    What may be large takes it before it is loaded: many requests load at the same time.
+    """
+    with backend_of(request).answer_room.for_one() as take:
+        yield take
+
+
 BackendDep = Annotated[Backend, Depends(get_backend)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
+AnswerRoomDep = Annotated[Take, Depends(answer_room)]
 JobId = Annotated[str, Depends(checked_id)]

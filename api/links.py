@@ -5,13 +5,15 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
-from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from api.errors import Problem, invalid_fields, url_problem
+from api.keys import Caller
+from api.places import Turns
 from api.room import Take
 from api.settings import ApiSettings
 from jobs.errors import OutboundError, URLTooLarge
@@ -58,9 +60,11 @@ class Fetcher:
     def __init__(self, settings: ApiSettings, resolve: Resolve) -> None:
         self._settings = settings
         self._resolve = resolve
-        self._limiter = CapacityLimiter(settings.url_fetches)
+        self._fetches = Turns(settings.url_fetches)
+        # Apart from them: to look at a URL takes a moment, to fetch a file as long as its server likes.
+        self._checks = Turns(settings.url_fetches)
 
-    async def open(self, sent: Iterable[tuple[str, File]], take: Take) -> list[tuple[str, BinaryIO]]:
+    async def open(self, sent: Iterable[tuple[str, File]], take: Take, caller: Caller) -> list[tuple[str, BinaryIO]]:
         """The files of one request, by the field to which each belongs, in their order.
 
         They are fetched one after the other, so that no more is kept than a request may bring.
@@ -78,7 +82,7 @@ class Fetcher:
                 opened.append((name, file.file))
                 continue
             if file.is_remote:
-                data = await to_thread.run_sync(self._fetched, file, room, limiter=self._limiter)
+                data = await self._fetches.call(caller, partial(self._fetched, file, room))
                 take(len(data))
             else:
                 data = await run_in_threadpool(self._unpacked, file)
@@ -86,14 +90,14 @@ class Fetcher:
             opened.append((name, io.BytesIO(data)))
         return opened
 
-    async def check(self, field: str, url: str) -> None:
+    async def check(self, field: str, url: str, caller: Caller) -> None:
         """See that a URL that is not a file's may be called.
 
         Raises:
             Problem: 422, it may not, or its host has no address.
         """
         try:
-            await to_thread.run_sync(check_url, url, self._settings, self._resolve, limiter=self._limiter)
+            await self._checks.call(caller, partial(check_url, url, self._settings, self._resolve))
         except OutboundError as error:
             raise url_problem(error, field) from None
 

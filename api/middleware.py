@@ -1,5 +1,9 @@
 """What happens to every request and every answer."""
 
+import asyncio
+import logging
+from collections.abc import Iterator
+
 from anyio import CancelScope, move_on_after
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -7,6 +11,8 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Problem
+
+logger = logging.getLogger(__name__)
 
 #: An answer that a browser shows loads nothing, runs nothing and is in nobody's frame.
 CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -18,6 +24,9 @@ _LARGEST_HEAD = 16_384
 #: Seconds for which what is left of a body is taken and dropped after the answer: a connection that is closed while
 #: bytes come may lose the answer on its way.
 _LINGER = 2.0
+
+#: Bytes of an answer that the server is given at a time.  It takes the next ones when it is rid of most of them.
+_PIECE = 65_536
 
 
 class DefaultHeaders:
@@ -140,6 +149,51 @@ class UnreadBodies:
 
 def _has_body(headers: Headers) -> bool:
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+class UnreadAnswers:
+    """Gives up an answer that its client does not read.
+
+    Otherwise it would be kept for ever.  Who reads slowly gets all of it: the time begins anew with each piece.
+
+    Args:
+        seconds: within which a client must have taken a piece.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; the server closes one whose answer has no end."""
+
+        async def send_pieces(message: Message) -> None:
+            try:
+                for piece in _pieces(message):
+                    async with asyncio.timeout(self.seconds):
+                        await send(piece)
+            except TimeoutError:
+                raise _Unread from None
+
+        try:
+            await self.app(scope, receive, send_pieces)
+        except _Unread:
+            logger.warning("a client read nothing for %g s (NST_ANSWER_TIMEOUT_SECONDS)", self.seconds)
+
+
+class _Unread(Exception):
+    """No OSError, which would be taken for a client that is gone."""
+
+
+def _pieces(message: Message) -> Iterator[Message]:
+    """A message in parts that are no larger than a piece, of which the last one waits for those before it."""
+    body = message.get("body", b"")
+    if len(body) <= _PIECE:
+        yield message
+        return
+    for start in range(0, len(body), _PIECE):
+        yield {**message, "body": body[start : start + _PIECE], "more_body": True}
+    yield {**message, "body": b""}
 
 
 class HeadAsGet:

@@ -90,6 +90,18 @@ class ApiSettings(Settings):
     body_timeout_seconds: float = Field(
         default=60.0, ge=0.1, le=86_400, description="Longest that the body of a request may take to arrive."
     )
+    max_answers_bytes: int = Field(
+        default=256_000_000,
+        ge=1,
+        description="Bytes of all files on their way to clients, in memory at the same time; further ones are refused, "
+        "but for one that is alone.",
+    )
+    answer_timeout_seconds: float = Field(
+        default=120.0,
+        ge=0.1,
+        le=86_400,
+        description="Longest that a client may read nothing of an answer that is being sent; then it gets no more.",
+    )
     max_queued_jobs: int = Field(
         default=1000, ge=0, description="Jobs that wait at the same time; further ones are refused. 0: any number."
     )

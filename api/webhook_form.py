@@ -3,6 +3,7 @@
 from typing import Any, get_args
 
 from api.forms import FormReader
+from api.keys import Caller
 from api.links import Fetcher
 from jobs.contract import Webhook, WebhookEvent
 from jobs.settings import Settings
@@ -59,11 +60,11 @@ def _events(reader: FormReader) -> list[WebhookEvent]:
     return [event for event in EVENTS if event in named]
 
 
-async def check_webhook(webhook: Webhook | None, fetcher: Fetcher) -> None:
+async def check_webhook(webhook: Webhook | None, fetcher: Fetcher, caller: Caller) -> None:
     """See that a webhook may be called; this asks for the addresses of its host.
 
     Raises:
         Problem: 422, it may not, or its host has no address.
     """
     if webhook:
-        await fetcher.check("webhook", webhook.url)
+        await fetcher.check("webhook", webhook.url, caller)

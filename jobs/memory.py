@@ -97,6 +97,12 @@ class MemoryStore(Store):
             return self._entry(job_id).images[name]
 
     @override
+    def image_size(self, job_id: str, name: str) -> int:
+        with self._lock:
+            entry = self._entries.get(job_id)
+            return len(entry.images.get(name, b"")) if entry else 0
+
+    @override
     def snapshots(self, job_id: str) -> list[Snapshot]:
         with self._lock:
             return [snapshot for _, (snapshot, _) in sorted(self._entry(job_id).snapshots.items())]

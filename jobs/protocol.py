@@ -113,6 +113,10 @@ class Store(ABC):
         """An image that the job was created with, byte for byte; KeyError when it has none of this name."""
 
     @abstractmethod
+    def image_size(self, job_id: str, name: str) -> int:
+        """How many bytes :meth:`image` has, of which none is loaded; 0 when there is none, whatever the reason."""
+
+    @abstractmethod
     def list_jobs(
         self,
         *,

@@ -221,6 +221,11 @@ class RedisStore(Store):
 
     @override
     @reaching_redis
+    def image_size(self, job_id: str, name: str) -> int:
+        return self._redis.hstrlen(_Keys(job_id).images, name)
+
+    @override
+    @reaching_redis
     def snapshots(self, job_id: str) -> list[Snapshot]:
         self._read(self._redis, job_id)
         documents = cast(list[bytes], self._redis.hvals(_Keys(job_id).steps))

@@ -11,9 +11,10 @@ from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import RETRY_AFTER, placed
 from api.backend import Backend
-from api.deps import BackendDep, CallerDep, JobId
+from api.deps import AnswerRoomDep, BackendDep, CallerDep, JobId
 from api.entity import JPEG_RESPONSES, image_responses, jpeg_response, lasting_headers, matches, named
 from api.errors import Problem, problems
+from api.room import Take
 from api.uploads import picture_limits
 from api.waiting import APPLIED_HEADER, WaitDep
 from jobs.contract import Job, JobPage, Method, Status
@@ -77,7 +78,7 @@ async def get_job(job_id: JobId, wait: WaitDep, backend: BackendDep, response: R
     responses=problems(404, 409, 410, 503) | image_responses("image/*"),
     summary="Fetch the picture",
 )
-def get_result(job_id: JobId, backend: BackendDep, request: Request) -> Response:
+def get_result(job_id: JobId, backend: BackendDep, request: Request, take: AnswerRoomDep) -> Response:
     """The file that the job made.  It never changes; its `ETag` is its SHA-256."""
     job = backend.store.get(job_id)
     if job.output is None:
@@ -85,6 +86,7 @@ def get_result(job_id: JobId, backend: BackendDep, request: Request) -> Response
     headers = lasting_headers(job, job.output.sha256)
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
+    take(job.output.bytes)
     kind = job.output.media_type
     return Response(backend.store.result(job_id), media_type=kind, headers=headers | named(job_id, kind))
 
@@ -95,13 +97,15 @@ def get_result(job_id: JobId, backend: BackendDep, request: Request) -> Response
     responses=problems(404, 409, 410, 422, 503) | JPEG_RESPONSES,
     summary="Fetch the picture, small",
 )
-async def get_thumbnail(job_id: JobId, backend: BackendDep, request: Request, side: ThumbnailSide = _SIDE) -> Response:
+async def get_thumbnail(
+    job_id: JobId, backend: BackendDep, request: Request, take: AnswerRoomDep, side: ThumbnailSide = _SIDE
+) -> Response:
     """The picture as a JPEG, on white where it is transparent.  It never changes."""
     job = await run_in_threadpool(backend.store.get, job_id)
     if job.output is None:
         raise _no_result(job)
     load = partial(backend.store.result, job_id)
-    return await _thumbnail(request, backend, job, job.output.sha256, side, load, job_id)
+    return await _thumbnail(request, backend, take, job, job.output.sha256, side, load, job_id)
 
 
 @router.get(
@@ -110,13 +114,16 @@ async def get_thumbnail(job_id: JobId, backend: BackendDep, request: Request, si
     responses=problems(404, 410, 503) | image_responses("image/*"),
     summary="Fetch a file that was sent",
 )
-def get_input(job_id: JobId, sha256: InputDigest, backend: BackendDep, request: Request) -> Response:
+def get_input(
+    job_id: JobId, sha256: InputDigest, backend: BackendDep, request: Request, take: AnswerRoomDep
+) -> Response:
     """A file of which the job was made, as it was sent.  It never changes; its `ETag` is its SHA-256."""
     job = backend.store.get(job_id)
     name = _input_name(job, sha256)
     headers = lasting_headers(job, sha256)
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
+    take(backend.store.image_size(job_id, name))
     data = backend.store.image(job_id, name)
     try:
         kind = media_type(data)
@@ -132,7 +139,12 @@ def get_input(job_id: JobId, sha256: InputDigest, backend: BackendDep, request: 
     summary="Fetch a file that was sent, small",
 )
 async def get_input_thumbnail(
-    job_id: JobId, sha256: InputDigest, backend: BackendDep, request: Request, side: ThumbnailSide = _SIDE
+    job_id: JobId,
+    sha256: InputDigest,
+    backend: BackendDep,
+    request: Request,
+    take: AnswerRoomDep,
+    side: ThumbnailSide = _SIDE,
 ) -> Response:
     """A picture of which the job was made, as a JPEG: upright, and on white where it is transparent.
 
@@ -141,7 +153,7 @@ async def get_input_thumbnail(
     job = await run_in_threadpool(backend.store.get, job_id)
     name = _input_name(job, sha256)
     load = partial(backend.store.image, job_id, name)
-    return await _thumbnail(request, backend, job, sha256, side, load, f"{job_id}-{name.replace('.', '-')}")
+    return await _thumbnail(request, backend, take, job, sha256, side, load, f"{job_id}-{name.replace('.', '-')}")
 
 
 @router.get(
@@ -150,11 +162,12 @@ async def get_input_thumbnail(
     responses=problems(404, 410, 503) | JPEG_RESPONSES,
     summary="Fetch the latest intermediate picture",
 )
-def get_preview(job_id: JobId, backend: BackendDep, request: Request) -> Response:
+def get_preview(job_id: JobId, backend: BackendDep, request: Request, take: AnswerRoomDep) -> Response:
     """How the picture looks so far, small; `progress.preview_id` of the job tells when there is a new one."""
     preview = backend.store.preview(job_id)
     if preview is None:
         raise Problem(404, "preview_not_found", "The job has no preview, or not yet.")
+    take(len(preview))
     return jpeg_response(request, preview)
 
 
@@ -179,18 +192,29 @@ def delete_job(job_id: JobId, backend: BackendDep) -> None:
 
 
 async def _thumbnail(
-    request: Request, backend: Backend, job: Job, sha256: str, side: int, load: Callable[[], bytes], name: str
+    request: Request,
+    backend: Backend,
+    take: Take,
+    job: Job,
+    sha256: str,
+    side: int,
+    load: Callable[[], bytes],
+    name: str,
 ) -> Response:
     """The picture of a file of a job, small; it is loaded only if the client does not have it."""
     headers = lasting_headers(job, f"{sha256}-{side}")
     if matches(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    data = await run_in_threadpool(load)
     limits = picture_limits(backend.settings)
+
+    def reduced() -> bytes:  # no file is kept that waits for its turn
+        return reduced_jpeg(load(), side, limits)
+
     try:
-        jpeg = await to_thread.run_sync(reduced_jpeg, data, side, limits, limiter=backend.decoders)
+        jpeg = await to_thread.run_sync(reduced, limiter=backend.decoders)
     except InvalidImage as error:
         raise Problem(404, "thumbnail_not_found", f"The picture cannot be reduced: {error}") from None
+    take(len(jpeg))
     return Response(jpeg, media_type="image/jpeg", headers=headers | named(f"{name}-small", "image/jpeg"))
 
 

@@ -6,7 +6,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 
 from api.body import sent_body
-from api.deps import BackendDep
+from api.deps import AnswerRoomDep, BackendDep, CallerDep
 from api.errors import invalid_fields, problems
 from api.forms import FormReader
 from api.job_form import AUTO_MASKS
@@ -51,7 +51,7 @@ _MASK = {
     openapi_extra={"requestBody": request_body(_FORM)},
     summary="Find a mask",
 )
-async def create_mask(request: Request, backend: BackendDep) -> Response:
+async def create_mask(request: Request, backend: BackendDep, caller: CallerDep, take_answer: AnswerRoomDep) -> Response:
     """The mask that a job with this `auto_mask` would be painted by.  Nothing is kept.
 
     It may be sent, or a better one, as `mask` of a job.
@@ -64,8 +64,10 @@ async def create_mask(request: Request, backend: BackendDep) -> Response:
             reader.refuse("auto_mask", f"must be one of {', '.join(AUTO_MASKS)}")
         if reader.errors:
             raise invalid_fields(list(reader.errors.items()))
-        ((_, content),) = await backend.fetcher.open([("content", file) for file in reader.files["content"]], take)
+        sent = [("content", file) for file in reader.files["content"]]
+        ((_, content),) = await backend.fetcher.open(sent, take, caller)
         asked = (content.read(), cast(AutoMask, kind), backend.settings)
         mask = await to_thread.run_sync(find_mask, *asked, limiter=backend.decoders)
         png = await to_thread.run_sync(encode, mask, limiter=backend.decoders)
+    take_answer(len(png))
     return Response(png, media_type="image/png")

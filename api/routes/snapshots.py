@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.backend import Backend
-from api.deps import BackendDep, JobId
+from api.deps import AnswerRoomDep, BackendDep, JobId
 from api.entity import JPEG_RESPONSES, image_response, image_responses, jpeg_response
 from api.errors import Problem, problems
 from jobs.contract import SnapshotList
@@ -41,9 +41,10 @@ def list_snapshots(job_id: JobId, backend: BackendDep) -> SnapshotList:
     responses=problems(404, 410, 503) | JPEG_RESPONSES,
     summary="Fetch all snapshots on one sheet",
 )
-async def get_sheet(job_id: JobId, backend: BackendDep, request: Request) -> Response:
+async def get_sheet(job_id: JobId, backend: BackendDep, request: Request, take: AnswerRoomDep) -> Response:
     """The snapshots so far side by side, each with its step below it."""
     sheet = await _made_of_snapshots(backend, job_id, evolution_sheet)
+    take(len(sheet))
     return jpeg_response(request, sheet)
 
 
@@ -57,6 +58,7 @@ async def get_animation(
     job_id: JobId,
     backend: BackendDep,
     request: Request,
+    take: AnswerRoomDep,
     animation_format: Annotated[AnimationFormat, Query(alias="format", description="File format.")] = "webp",
     milliseconds: Annotated[
         int, Query(ge=20, le=10_000, description="How long a frame is shown; the last one is shown for longer.")
@@ -65,6 +67,7 @@ async def get_animation(
     """The snapshots so far, one after the other, again and again, all at the size of the largest."""
     make = partial(animation, animation_format=animation_format, milliseconds=milliseconds)
     data = await _made_of_snapshots(backend, job_id, make)
+    take(len(data))
     return image_response(request, data, ANIMATION_FORMATS[animation_format])
 
 
@@ -79,10 +82,13 @@ def get_snapshot(
     step: Annotated[str, Path(description="Iterations done.")],
     backend: BackendDep,
     request: Request,
+    take: AnswerRoomDep,
 ) -> Response:
     """The picture after so many iterations, at the size that it had then."""
     # No step is 0: what cannot be one is as unknown as one that is not.
-    picture = backend.store.snapshot(job_id, int(step) if _STEP.fullmatch(step) else 0)
+    number = int(step) if _STEP.fullmatch(step) else 0
+    take(sum(snapshot.bytes for snapshot in backend.store.snapshots(job_id) if snapshot.step == number))
+    picture = backend.store.snapshot(job_id, number)
     if picture is None:
         raise Problem(404, "snapshot_not_found", "The job has no snapshot of this step, or not yet.")
     return jpeg_response(request, picture)

@@ -6,7 +6,7 @@ from typing import Any, Self
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from api.deps import BackendDep, CallerDep
+from api.deps import AnswerRoomDep, BackendDep, CallerDep
 from api.entity import JPEG_RESPONSES, jpeg_response
 from api.errors import Problem, problems
 from nst_core.errors import CorruptWeights
@@ -77,12 +77,14 @@ def get_style(style_id: str, backend: BackendDep, caller: CallerDep) -> GalleryS
     responses=problems(404, 503) | JPEG_RESPONSES,
     summary="Fetch a sample of a style",
 )
-def get_thumbnail(style_id: str, backend: BackendDep, request: Request) -> Response:
+def get_thumbnail(style_id: str, backend: BackendDep, request: Request, take: AnswerRoomDep) -> Response:
     """A sample photograph in this style, small."""
     try:
-        return jpeg_response(request, backend.gallery.thumbnail(style_id))
+        thumbnail = backend.gallery.thumbnail(style_id)
     except CorruptWeights as error:  # it is not needed to paint, so that a gallery may lack it
         raise Problem(404, "thumbnail_not_found", str(error)) from None
+    take(len(thumbnail))
+    return jpeg_response(request, thumbnail)
 
 
 @router.delete(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.acceptance import accept, accepting_router, let_in
-from api.backend import Backend
+from api.backend import Backend, caller_of
 from api.body import sent_body
 from api.deps import BackendDep
 from api.errors import invalid_fields
@@ -64,10 +64,10 @@ async def _read_job(request: Request, backend: Backend) -> tuple[Job, dict[str, 
     # One more file than there may be, so that too many are told by their own name.
     async with sent_body(request, backend, max_files=3 + 2 * settings.max_job_styles) as (body, take):
         submission = await run_in_threadpool(read_submission, body, settings, backend.gallery)
-        await check_webhook(submission.webhook, backend.fetcher)
+        await check_webhook(submission.webhook, backend.fetcher, caller_of(request))
         sent = [(name, file) for name, files in submission.files.items() for file in files]
         images: Images = {}
-        for name, file in await backend.fetcher.open(sent, take):
+        for name, file in await backend.fetcher.open(sent, take, caller_of(request)):
             images.setdefault(name, []).append(await check_image(name, file, settings, decoders))
     if submission.auto_mask:
         # A worker finds the same one, or would fail where none is found.

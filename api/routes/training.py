@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from ulid import ULID
 
 from api.acceptance import accept, accepting_router, let_in
-from api.backend import Backend
+from api.backend import Backend, caller_of
 from api.body import sent_body
 from api.deps import BackendDep
 from api.errors import Problem, invalid_fields
@@ -80,8 +80,8 @@ async def _read_job(request: Request, backend: Backend) -> tuple[Job, dict[str, 
     # One more file than photographs and a painting, so that too many are told by their own name.
     async with sent_body(request, backend, max_files=2 + MAX_PHOTOGRAPHS) as (body, take):
         asked = await run_in_threadpool(read_style_request, body, settings)
-        await check_webhook(asked.webhook, backend.fetcher)
-        files = await backend.fetcher.open(asked.files, take)
+        await check_webhook(asked.webhook, backend.fetcher, caller_of(request))
+        files = await backend.fetcher.open(asked.files, take, caller_of(request))
         painting, *photographs = [await check_image(name, file, settings, decoders) for name, file in files]
     _check_shapes(asked, painting, photographs)
     stored = {"style.0": painting.data} | {f"photograph.{k}": sent.data for k, sent in enumerate(photographs)}

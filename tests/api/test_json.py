@@ -5,9 +5,12 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import sleep
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,11 +32,15 @@ class Files:
     def __init__(self) -> None:
         self.served: dict[str, bytes] = {}
         self.seen: list[str] = []
+        #: Files below ``/slow`` come when it is set.
+        self.soon = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.seen.append(self.path)
+                if self.path.startswith("/slow"):
+                    outer.soon.wait()
                 data = outer.served.get(self.path)
                 self.send_response(200 if data is not None else 404)
                 self.end_headers()
@@ -53,6 +60,7 @@ class Files:
         return f"http://{self.host}{path}"
 
     def close(self) -> None:
+        self.soon.set()
         self.http.shutdown()
         self.thread.join()
         self.http.server_close()
@@ -468,6 +476,39 @@ def test_what_is_fetched_takes_room_among_the_bodies(make_fetching, file_server:
         assert "NST_MAX_BODIES_BYTES" in response.json()["detail"]
     assert client.post("/jobs", json=urls).status_code == 202
     assert client.app.state.backend.body_room._taken == 0
+
+
+def test_a_slow_server_keeps_only_its_own_caller_waiting(serve, file_server: Files, png: bytes) -> None:
+    ada, bob = "ada-0123456789abcdef", "bob-0123456789abcdef"
+    address = serve(
+        resolve=resolve,
+        url_allowed_hosts=file_server.host,
+        url_fetches=2,
+        url_timeout_seconds=60,
+        api_keys=f"ada:{ada},bob:{bob}",
+        webhook_secret="whsec_" + "c2VjcmV0" * 4,
+    )
+    slow, quick = file_server.put("/slow", png), file_server.put("/quick", png)
+    with httpx.Client(base_url="http://{}:{}".format(*address), trust_env=False, timeout=60) as client:
+
+        def post(key: str, url: str, **more: str) -> int:
+            sent = {"content": data_url(png), "style_url": url, **more}
+            return client.post("/jobs", json=sent, headers={"X-API-Key": key}).status_code
+
+        with ThreadPoolExecutor() as others:
+            waiting = [others.submit(post, ada, slow) for _ in range(3)]
+            while not file_server.seen:
+                sleep(0.01)
+            assert post(bob, quick) == 202
+            assert post(bob, quick, webhook=quick) == 202
+            waiting.append(others.submit(post, bob, slow))  # now there is no turn left
+            while file_server.seen.count("/slow") < 2:
+                sleep(0.01)
+            assert post(bob, data_url(png), webhook=quick) == 202
+            assert not any(request.done() for request in waiting)
+            assert file_server.seen.count("/slow") == 2
+            file_server.soon.set()
+            assert [request.result() for request in waiting] == [202] * 4
 
 
 @pytest.mark.parametrize("field", ["content_url", "style_url", "webhook"])

@@ -65,6 +65,16 @@ def test_nothing_is_kept(client, disc: bytes) -> None:
     assert client.get("/jobs").json()["items"] == []
 
 
+def test_it_needs_room(client, disc: bytes) -> None:
+    room = client.app.state.backend.answer_room
+    with room.for_one() as take:
+        take(room._most)
+        response = post(client, disc)
+        assert (response.status_code, response.json()["code"]) == (503, "answers_full")
+    assert post(client, disc).status_code == 200
+    assert room._taken == 0
+
+
 def test_a_picture_of_one_colour_has_no_subject(client, png: bytes) -> None:
     response = post(client, png)
     assert (response.status_code, response.json()["code"]) == (422, "no_subject")

@@ -5,6 +5,9 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from time import sleep
 from typing import Any
 
 import httpx
@@ -671,3 +674,34 @@ def test_the_defaults_of_the_document_are_accepted(client, png: bytes) -> None:
     }
     assert client.post("/jobs", files=files(png), data=fields).status_code == 202
     assert client.post("/jobs", files={"content": png}, data=fields | {"style_id": "waves"}).status_code == 202
+
+
+def test_large_jobs_are_kept_one_after_the_other(
+    serve, store: Store, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    creating, may_go_on = [], Event()
+    original = store.create
+
+    def create(job, images, **more) -> None:
+        if len(images["content"]) > len(png):
+            creating.append(job.id)
+            assert may_go_on.wait(60)
+        original(job, images, **more)
+
+    monkeypatch.setattr(store, "create", create)
+    with httpx.Client(base_url="http://{}:{}".format(*serve()), trust_env=False, timeout=60) as client:
+
+        def post(content: bytes) -> int:
+            return client.post("/jobs", files={"content": content, "style": png}).status_code
+
+        with ThreadPoolExecutor() as others:
+            large = [others.submit(post, png + bytes(5_000_000)) for _ in range(3)]
+            while not creating:
+                sleep(0.01)
+            assert [post(png) for _ in range(3)] == [202] * 3
+            sleep(0.5)  # for the other large ones to come
+            begun = list(creating)
+            may_go_on.set()
+            assert len(begun) == 1
+            assert [request.result() for request in large] == [202] * 3
+    assert len(set(creating)) == 3

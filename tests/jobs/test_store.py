@@ -178,8 +178,10 @@ def test_a_job_is_kept_with_its_images(store: Store) -> None:
     store.create(job, IMAGES)
     assert store.get(job.id) == job
     assert {name: store.image(job.id, name) for name in IMAGES} == IMAGES
+    assert {name: store.image_size(job.id, name) for name in IMAGES} == {name: len(IMAGES[name]) for name in IMAGES}
     with pytest.raises(KeyError):
         store.image(job.id, "init")
+    assert store.image_size(job.id, "init") == 0
     assert store.preview(job.id) is None
     with pytest.raises(JobNotFinished):
         store.result(job.id)
@@ -192,6 +194,7 @@ def test_a_job_that_never_was_is_unknown(store: Store) -> None:
             call(job_id)
     with pytest.raises(UnknownJob):
         store.image(job_id, "content")
+    assert store.image_size(job_id, "content") == 0
     assert store.start(job_id, "a") is None
     with pytest.raises(LeaseLost):
         store.renew(job_id, "a")
