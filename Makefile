@@ -36,7 +36,7 @@ up: $(STAMP) ## Run the service on http://127.0.0.1:8000
 	exec $(BIN)/nst up
 
 test: lint ## All checks and tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-browser: $(BROWSER_STAMP) $(NODE_STAMP) ## The web page: its JavaScript, and its tests in an installed Chromium
 	@$(BIN)/python -m tests.browser.chromium

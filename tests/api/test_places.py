@@ -68,7 +68,7 @@ PATIENCE = 60.0
 
 
 class Calls:
-    """Calls by name, each of which ends when it is told to; those that have begun, in their order."""
+    """Calls by name, each of which ends when it is told to; those that have begun."""
 
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
@@ -91,7 +91,7 @@ class Calls:
             while len(self.begun) < len(names):
                 await asyncio.sleep(0.001)
         await asyncio.sleep(0.05)
-        assert self.begun == list(names)
+        assert sorted(self.begun) == sorted(names)  # threads begin in any order
 
 
 def test_a_key_has_a_quarter_of_the_turns_and_waits_for_more() -> None:
