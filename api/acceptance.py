@@ -106,11 +106,9 @@ async def accept(
     try:
         accepted = await to_thread.run_sync(_accepted, job, images, backend, wait, again, limiter=limiter)
     except StoreUnavailable:
-        images.clear()
         if not await run_in_threadpool(_taken_back, job, backend, again) and again.key is None:
             backend.start(_take_back_later(job, backend, again))
         raise
-    images.clear()
     job_in_hand.set(accepted.id)
     if accepted.id != job.id:
         response.headers[REPLAYED] = "true"
@@ -127,11 +125,14 @@ async def accept(
     return job
 
 
-def _accepted(job: Job, images: Mapping[str, bytes], backend: Backend, wait: Wait, again: Idempotency) -> Job:
+def _accepted(job: Job, images: dict[str, bytes], backend: Backend, wait: Wait, again: Idempotency) -> Job:
     """The job, or the earlier one; all in one thread, as threads take turns slowly."""
-    earlier = again.earlier(job)
-    if earlier is None:
-        _accept(job, images, backend, again, wait.caller)
+    try:
+        earlier = again.earlier(job)
+        if earlier is None:
+            _accept(job, images, backend, again, wait.caller)
+    finally:
+        images.clear()
     job = earlier or job
     return job if wait.seconds else placed(job, backend)
 

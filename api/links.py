@@ -71,6 +71,7 @@ class Fetcher:
 
         Args:
             take: counts the bytes that are fetched, as those of the body are.
+            caller: whose turns the fetches take.
 
         Raises:
             Problem: 413 one of them, or all together, have too many bytes; 422 one cannot be had; 503 there is no room.

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from time import sleep
 from typing import Any
 
 import httpx
@@ -18,6 +17,7 @@ from PIL import Image
 
 from api.body import MAX_VALUES
 from jobs.protocol import Store
+from tests.service import wait_for
 
 MakePicture = Callable[..., bytes]
 
@@ -497,13 +497,11 @@ def test_a_slow_server_keeps_only_its_own_caller_waiting(serve, file_server: Fil
 
         with ThreadPoolExecutor() as others:
             waiting = [others.submit(post, ada, slow) for _ in range(3)]
-            while not file_server.seen:
-                sleep(0.01)
+            wait_for(lambda: file_server.seen)
             assert post(bob, quick) == 202
             assert post(bob, quick, webhook=quick) == 202
             waiting.append(others.submit(post, bob, slow))  # now there is no turn left
-            while file_server.seen.count("/slow") < 2:
-                sleep(0.01)
+            wait_for(lambda: file_server.seen.count("/slow") >= 2)
             assert post(bob, data_url(png), webhook=quick) == 202
             assert not any(request.done() for request in waiting)
             assert file_server.seen.count("/slow") == 2

@@ -93,6 +93,12 @@ class Calls:
         await asyncio.sleep(0.05)
         assert sorted(self.begun) == sorted(names)  # threads begin in any order
 
+    async def results(self, *tasks: "asyncio.Task[str]") -> list[str]:
+        """Of these, when all calls have been told to end."""
+        for end in self.ends.values():
+            end.set()
+        return await asyncio.gather(*tasks)
+
 
 def test_a_key_has_a_quarter_of_the_turns_and_waits_for_more() -> None:
     async def check() -> None:
@@ -105,9 +111,7 @@ def test_a_key_has_a_quarter_of_the_turns_and_waits_for_more() -> None:
         assert await bob == "bob"
         calls.ends["ada 1"].set()
         await calls.have_begun("ada 0", "ada 1", "bob", "ada 2")
-        for end in calls.ends.values():
-            end.set()
-        assert await asyncio.gather(*ada) == ["ada 0", "ada 1", "ada 2", "ada 3"]
+        assert await calls.results(*ada) == ["ada 0", "ada 1", "ada 2", "ada 3"]
         assert not calls.turns._shares
 
     asyncio.run(check())
@@ -120,9 +124,7 @@ def test_all_keys_together_have_all_turns() -> None:
         await calls.have_begun("a", "b")
         calls.ends["a"].set()
         await calls.have_begun("a", "b", "c")
-        for end in calls.ends.values():
-            end.set()
-        await asyncio.gather(*tasks)
+        assert await calls.results(*tasks) == ["a", "b", "c"]
 
     asyncio.run(check())
 
@@ -133,9 +135,7 @@ def test_without_keys_anybody_may_have_all_turns() -> None:
         who = caller("@127.0.0.1", has_key=False)
         tasks = [calls.begin(who, name) for name in "abc"]
         await calls.have_begun("a", "b")
-        for end in calls.ends.values():
-            end.set()
-        await asyncio.gather(*tasks)
+        assert await calls.results(*tasks) == ["a", "b", "c"]
 
     asyncio.run(check())
 

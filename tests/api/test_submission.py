@@ -696,8 +696,7 @@ def test_large_jobs_are_kept_one_after_the_other(
 
         with ThreadPoolExecutor() as others:
             large = [others.submit(post, png + bytes(5_000_000)) for _ in range(3)]
-            while not creating:
-                sleep(0.01)
+            wait_for(lambda: creating)
             assert [post(png) for _ in range(3)] == [202] * 3
             sleep(0.5)  # for the other large ones to come
             begun = list(creating)
